@@ -1,0 +1,145 @@
+# paniclab: one Makefile for everything. `make help` lists the targets.
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CC      ?= cc
+PKGCONF ?= pkg-config
+SAN     ?=
+
+ifeq ($(SAN),)
+BUILD ?= build
+else
+BUILD ?= build/san
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wformat=2 -Wvla
+CFLAGS   ?= -O2 -g
+ALL_CPPFLAGS = -I. -D_GNU_SOURCE -D_DARWIN_C_SOURCE -DPL_VERSION='"$(VERSION)"' $(CPPFLAGS)
+ALL_CFLAGS   = -std=c11 $(WARNINGS) -pthread $(SANFLAGS) $(CFLAGS)
+ALL_LDFLAGS  = -pthread $(SANFLAGS) $(LDFLAGS)
+
+# pkg-config is asked when a recipe needs it, so that `make deps` works without.
+pkg_cflags = $(shell $(PKGCONF) --cflags $(1))
+pkg_libs   = $(shell $(PKGCONF) --libs $(1))
+PROGRAM_PKGS := libcurl jansson libssh2 zlib yaml-0.1
+SIMLAB_PKGS  := libmicrohttpd jansson zlib
+TEST_PKGS    := cmocka
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# ---- layers: a folder is a library; the lists say what a layer may use ------
+
+LAYERS := cmd run report config fusion guest host core server base
+dir_base := base
+dir_server := server
+$(foreach l,cmd run report config fusion guest host core,$(eval dir_$(l) := orchestrator/$(l)))
+
+uses_base   :=
+uses_server := base
+uses_core   := base
+uses_config := base
+uses_host   := base
+uses_fusion := config base
+uses_guest  := config base
+uses_report := base
+uses_run    := report config fusion guest host core server base
+uses_cmd    := run $(uses_run)
+
+define layer
+src_$(1) := $$(wildcard $$(dir_$(1))/*.c)
+obj_$(1) := $$(patsubst %.c,$$(BUILD)/obj/%.o,$$(src_$(1))) $$(gen_$(1):%.c=%.o)
+lib_$(1) := $$(BUILD)/lib/lib$(1).a
+$$(BUILD)/lib/lib$(1).a: $$(obj_$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+endef
+
+# Embedded files: guest scripts and templates become C arrays.
+gen_guest  := $(BUILD)/gen/guest_scripts.c
+gen_config := $(BUILD)/gen/config_templates.c
+gen_report := $(BUILD)/gen/report_templates.c
+SCRIPTS    := $(sort $(wildcard guest-scripts/*.sh))
+$(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
+
+$(gen_guest): $(SCRIPTS) tools/embed.sh
+	@mkdir -p $(@D)
+	sh tools/embed.sh guest_scripts $(SCRIPTS) > $@
+CONFIG_TEMPLATES := $(sort $(wildcard templates/*.yaml))
+$(gen_config): $(CONFIG_TEMPLATES) tools/embed.sh
+	@mkdir -p $(@D)
+	sh tools/embed.sh config_templates $(CONFIG_TEMPLATES) > $@
+REPORT_TEMPLATES := $(sort $(wildcard templates/report.*))
+$(gen_report): $(REPORT_TEMPLATES) tools/embed.sh
+	@mkdir -p $(@D)
+	sh tools/embed.sh report_templates $(REPORT_TEMPLATES) > $@
+
+$(BUILD)/gen/%.o: $(BUILD)/gen/%.c
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(call pkg_cflags,$(PROGRAM_PKGS)) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# ---- programs ----------------------------------------------------------------
+
+PANICLAB := $(BUILD)/paniclab
+all: $(PANICLAB)
+
+$(PANICLAB): $(BUILD)/obj/orchestrator/main.o $(foreach l,$(LAYERS),$(lib_$(l)))
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pkg_libs,$(PROGRAM_PKGS))
+
+# The simulated lab: every folder below tests/simlab/NAME is the program NAME,
+# beside tests/simlab/*.c, which they share.
+SIMLAB_SHARED := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/simlab/*.c))
+SIMLAB_NAMES  := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard tests/simlab/*/*.c)))))
+SIMLAB_PROGRAMS := $(addprefix $(BUILD)/,$(SIMLAB_NAMES))
+lib_simlab := $(BUILD)/lib/libsimlab.a
+$(lib_simlab): $(SIMLAB_SHARED)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+define simlab_program
+$$(BUILD)/$(1): $$(patsubst %.c,$$(BUILD)/obj/%.o,$$(wildcard tests/simlab/$(1)/*.c)) $$(lib_simlab) $$(lib_base)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call pkg_libs,$$(SIMLAB_PKGS))
+endef
+$(foreach n,$(SIMLAB_NAMES),$(eval $(call simlab_program,$(n))))
+$(BUILD)/obj/tests/simlab/%.o: tests/simlab/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(call pkg_cflags,$(SIMLAB_PKGS)) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+simlab: $(SIMLAB_PROGRAMS)
+
+# ---- tests -------------------------------------------------------------------
+
+# A unit test of layer L lives in tests/unit/L/ and links L and what L may use.
+UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
+UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
+uses_simlab := base
+define unit_layer
+$$(BUILD)/unit/$(1)/%: $$(BUILD)/obj/tests/unit/$(1)/%.o $$(lib_$(1)) $$(foreach u,$$(uses_$(1)),$$(lib_$$(u)))
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call pkg_libs,$$(TEST_PKGS) $$(PROGRAM_PKGS))
+endef
+$(foreach l,$(LAYERS) simlab,$(eval $(call unit_layer,$(l))))
+
+# A fuzz target tests/fuzz/fuzz_L_NAME.c links layer L; its seeds are in
+# tests/fuzz/corpus/L_NAME/. With gcc (no libFuzzer) replay.c runs it over them.
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_REPLAY := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/replay_%,$(FUZZ_SRC))
+FUZZ_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/fuzz_%,$(FUZZ_SRC))
+fuzz_layer = $(firstword $(subst _, ,$(1)))
+define fuzz_target
+$$(BUILD)/fuzz/replay_$(1): $$(BUILD)/obj/tests/fuzz/fuzz_$(1).o $$(BUILD)/obj/tests/fuzz/replay.o $$(lib_$(2)) $$(foreach u,$$(uses_$(2)),$$(lib_$$(u)))
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call pkg_libs,$$(PROGRAM_PKGS))
+$$(BUILD)/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $$(src_$(2)) $$(foreach u,$$(uses_$(2)),$$(src_$$(u))) $$(gen_$(2)) $$(foreach u,$$(uses_$(2)),$$(gen_$$(u)))
+	@mkdir -p $$(@D)
+	clang $$(ALL_CPPFLAGS) $$(call pkg_cflags,$$(PROGRAM_PKGS)) -std=c11 -O1 -g -pthread -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $$@ $$^ $$(call pkg_libs,$$(PROGRAM_PKGS))
+endef
+$(foreach f,$(patsubst tests/fuzz/fuzz_%.c,%,$(FUZZ_SRC)),$(eval $(call fuzz_target,$(f),$(call fuzz_layer,$(f)))))
+
+tests: $(UNIT_BIN) $(FUZZ_REPLAY)
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,28 @@
+/*
+ * Messages for people, handed to whoever owns the terminal.
+ *
+ * A module gets a `const struct pl_log *` (NULL is silence) and never prints.
+ */
+#ifndef PL_BASE_LOG_H
+#define PL_BASE_LOG_H
+
+#include <stdarg.h>
+
+#include "base/err.h"
+
+enum pl_log_level {
+	PL_LOG_WARN,  /* shown unless --quiet */
+	PL_LOG_INFO,  /* shown with progress */
+	PL_LOG_DEBUG, /* --verbose */
+	PL_LOG_TRACE, /* --verbose --verbose: requests, packets */
+};
+
+struct pl_log {
+	void (*write)(void *arg, enum pl_log_level level, const char *message);
+	void *arg;
+	enum pl_log_level level; /* messages above it are dropped before formatting */
+};
+
+void pl_log(const struct pl_log *log, enum pl_log_level level, const char *fmt, ...) PL_PRINTF(3, 4);
+
+#endif
