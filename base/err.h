@@ -79,7 +79,7 @@ int pl_error_exit_code(const struct pl_error *e);
 /** NULL-safe. */
 void pl_error_free(struct pl_error *e);
 
-/** Frees what *first holds nothing of: keeps the first error, drops later ones. */
+/** Stores `later` in *first when that is still NULL, else frees `later`. */
 void pl_error_keep_first(struct pl_error **first, struct pl_error *later);
 
 #endif

@@ -1,0 +1,284 @@
+#include "base/fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+struct pl_error *pl_fs_read(const char *path, struct pl_buf *b)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot open it"), "%s", path);
+	struct pl_error *e = NULL;
+	char chunk[16384];
+	while (e == NULL) {
+		ssize_t n = read(fd, chunk, sizeof chunk);
+		if (n == 0)
+			break;
+		if (n > 0)
+			e = pl_buf_append(b, chunk, (size_t)n);
+		else if (errno != EINTR)
+			e = pl_error_errno(PL_ERR_LAB, errno, "cannot read it");
+	}
+	close(fd);
+	return pl_error_at(e, "%s", path);
+}
+
+struct pl_error *pl_fs_write_all(int fd, const void *data, size_t size)
+{
+	const char *p = data;
+	while (size > 0) {
+		ssize_t n = write(fd, p, size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return pl_error_errno(PL_ERR_LAB, errno, "cannot write");
+		p += n;
+		size -= (size_t)n;
+	}
+	return NULL;
+}
+
+/* The folder that holds path, malloc'd. */
+static struct pl_error *parent(const char *path, char **ret)
+{
+	const char *slash = strrchr(path, '/');
+	if (slash == NULL)
+		return pl_strdup(".", ret);
+	if (slash == path)
+		return pl_strdup("/", ret);
+	*ret = strndup(path, (size_t)(slash - path));
+	return *ret == NULL ? pl_error_nomem() : NULL;
+}
+
+struct pl_error *pl_fs_sync_dir(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot open the folder"), "%s", path);
+	struct pl_error *e = NULL;
+	/* Some file systems have no fsync for folders and say EINVAL. */
+	if (fsync(fd) < 0 && errno != EINVAL)
+		e = pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot sync the folder"), "%s", path);
+	close(fd);
+	return e;
+}
+
+/* A temporary file beside path: its name in *name, open as *fd. */
+static struct pl_error *temporary(const char *path, char **name, int *fd)
+{
+	struct pl_error *e = pl_asprintf(name, "%s.tmp.XXXXXX", path);
+	if (e != NULL)
+		return e;
+	*fd = mkstemp(*name);
+	if (*fd >= 0) {
+		fcntl(*fd, F_SETFD, FD_CLOEXEC);
+		return NULL;
+	}
+	e = pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot make a file beside it"), "%s", path);
+	free(*name);
+	*name = NULL;
+	return e;
+}
+
+/* Ends what temporary() began: on disk under its final name, or gone. */
+static struct pl_error *settle(const char *path, char *name, int fd, mode_t mode, struct pl_error *e)
+{
+	if (e == NULL && fchmod(fd, mode) < 0)
+		e = pl_error_errno(PL_ERR_LAB, errno, "cannot set its mode");
+	if (e == NULL && fsync(fd) < 0)
+		e = pl_error_errno(PL_ERR_LAB, errno, "cannot sync it");
+	if (close(fd) < 0 && e == NULL)
+		e = pl_error_errno(PL_ERR_LAB, errno, "cannot close it");
+	if (e == NULL && rename(name, path) < 0)
+		e = pl_error_errno(PL_ERR_LAB, errno, "cannot rename it into place");
+	if (e != NULL)
+		unlink(name);
+	free(name);
+	if (e != NULL)
+		return pl_error_at(e, "%s", path);
+	char *dir = NULL;
+	e = parent(path, &dir);
+	if (e == NULL)
+		e = pl_fs_sync_dir(dir);
+	free(dir);
+	return e;
+}
+
+struct pl_error *pl_fs_write(const char *path, const void *data, size_t size, mode_t mode)
+{
+	char *name = NULL;
+	int fd = -1;
+	struct pl_error *e = temporary(path, &name, &fd);
+	if (e != NULL)
+		return e;
+	return settle(path, name, fd, mode, pl_fs_write_all(fd, data, size));
+}
+
+static struct pl_error *pump(int from, int to)
+{
+	char chunk[65536];
+	for (;;) {
+		ssize_t n = read(from, chunk, sizeof chunk);
+		if (n == 0)
+			return NULL;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return pl_error_errno(PL_ERR_LAB, errno, "cannot read the original");
+		struct pl_error *e = pl_fs_write_all(to, chunk, (size_t)n);
+		if (e != NULL)
+			return e;
+	}
+}
+
+struct pl_error *pl_fs_copy(const char *from, const char *to, mode_t mode)
+{
+	int in = open(from, O_RDONLY | O_CLOEXEC);
+	if (in < 0)
+		return pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot open it"), "%s", from);
+	char *name = NULL;
+	int out = -1;
+	struct pl_error *e = temporary(to, &name, &out);
+	if (e == NULL)
+		e = settle(to, name, out, mode, pump(in, out));
+	close(in);
+	return e;
+}
+
+struct pl_error *pl_fs_mkdirs(const char *path)
+{
+	char *copy = NULL;
+	struct pl_error *e = pl_strdup(path, &copy);
+	if (e != NULL)
+		return e;
+	for (char *p = copy + 1; e == NULL; p++) {
+		bool end = *p == '\0';
+		if (!end && *p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+			e = pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot make the folder"), "%s", copy);
+		if (end)
+			break;
+		*p = '/';
+	}
+	struct stat st;
+	if (e == NULL && (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)))
+		e = pl_error_at(pl_error_new(PL_ERR_LAB, "not a folder"), "%s", path);
+	free(copy);
+	return e;
+}
+
+static int remove_entry(int dir, const char *name);
+
+static int remove_children(int fd)
+{
+	DIR *d = fdopendir(fd);
+	if (d == NULL) {
+		close(fd);
+		return -1;
+	}
+	int failed = 0;
+	struct dirent *entry;
+	while ((entry = readdir(d)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (remove_entry(dirfd(d), entry->d_name) < 0)
+			failed = errno;
+	}
+	closedir(d);
+	errno = failed;
+	return failed == 0 ? 0 : -1;
+}
+
+static int remove_entry(int dir, const char *name)
+{
+	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	/* Linux says EISDIR for a folder, POSIX and macOS EPERM. */
+	if (errno != EISDIR && errno != EPERM)
+		return -1;
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || remove_children(fd) < 0)
+		return -1;
+	return unlinkat(dir, name, AT_REMOVEDIR);
+}
+
+struct pl_error *pl_fs_remove_tree(const char *path)
+{
+	if (remove_entry(AT_FDCWD, path) < 0)
+		return pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot remove it"), "%s", path);
+	return NULL;
+}
+
+bool pl_fs_exists(const char *path)
+{
+	struct stat st;
+	return lstat(path, &st) == 0;
+}
+
+struct pl_error *pl_fs_join(const char *dir, const char *name, char **ret)
+{
+	if (name[0] == '/')
+		return pl_strdup(name, ret);
+	return pl_asprintf(ret, "%s%s%s", dir, pl_ends_with(dir, "/") ? "" : "/", name);
+}
+
+struct pl_error *pl_fs_expand(const char *path, char **ret)
+{
+	const char *home = getenv("HOME");
+	if (path[0] != '~' || (path[1] != '/' && path[1] != '\0') || home == NULL)
+		return pl_strdup(path, ret);
+	return pl_asprintf(ret, "%s%s", home, path + 1);
+}
+
+/* What the lock's holder wrote, escaped. */
+static void read_holder(int fd, char *out, size_t size)
+{
+	char raw[256];
+	ssize_t n = pread(fd, raw, sizeof raw, 0);
+	while (n > 0 && raw[n - 1] == '\n')
+		n--;
+	pl_escape(raw, n > 0 ? (size_t)n : 0, out, size);
+}
+
+struct pl_error *pl_lock_take(struct pl_lock *l, const char *path, const char *holder)
+{
+	l->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (l->fd < 0)
+		return pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot open the lock"), "%s", path);
+	if (flock(l->fd, LOCK_EX | LOCK_NB) < 0) {
+		int why = errno;
+		char who[512];
+		read_holder(l->fd, who, sizeof who);
+		pl_lock_release(l);
+		if (why == EWOULDBLOCK)
+			return pl_error_why(pl_error_at(pl_error_new(PL_ERR_LAB, "in use"), "%s", path),
+				"held by %s", who[0] == '\0' ? "another process" : who);
+		return pl_error_at(pl_error_errno(PL_ERR_LAB, why, "cannot lock"), "%s", path);
+	}
+	struct pl_error *e = NULL;
+	if (ftruncate(l->fd, 0) < 0)
+		e = pl_error_errno(PL_ERR_LAB, errno, "cannot write the lock");
+	if (e == NULL)
+		e = pl_fs_write_all(l->fd, holder, strlen(holder));
+	if (e != NULL)
+		pl_lock_release(l);
+	return pl_error_at(e, "%s", path);
+}
+
+void pl_lock_release(struct pl_lock *l)
+{
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+}

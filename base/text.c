@@ -1,0 +1,274 @@
+#include "base/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/wait.h"
+
+struct pl_error *pl_strdup(const char *s, char **ret)
+{
+	*ret = NULL;
+	if (s == NULL)
+		return NULL;
+	*ret = strdup(s);
+	return *ret == NULL ? pl_error_nomem() : NULL;
+}
+
+struct pl_error *pl_asprintf(char **ret, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	int length = vasprintf(ret, fmt, args);
+	va_end(args);
+	if (length >= 0)
+		return NULL;
+	*ret = NULL;
+	return pl_error_nomem();
+}
+
+/*
+ * The length of the printable UTF-8 character at p, or 0. C1 controls, the
+ * bidirectional overrides and surrogates count as not printable: they can
+ * change what a terminal shows.
+ */
+static size_t printable(const unsigned char *p, size_t left)
+{
+	if (p[0] < 0x80)
+		return p[0] >= 0x20 && p[0] != 0x7f;
+	size_t n = p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 0;
+	if (n == 0 || p[0] >= 0xf5 || n > left)
+		return 0;
+	uint32_t c = p[0] & (0x7fU >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3fU);
+	}
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || c < 0xa0)
+		return 0;
+	if ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x2028 || c == 0x2029)
+		return 0;
+	return n;
+}
+
+const char *pl_escape(const void *text, size_t len, char *out, size_t size)
+{
+	const unsigned char *p = text;
+	size_t used = 0;
+	if (size == 0)
+		return out;
+	for (size_t i = 0; i < len;) {
+		char piece[8];
+		size_t n = p[i] == '\\' ? 0 : printable(p + i, len - i);
+		size_t step = n == 0 ? 1 : n;
+		if (n > 0)
+			memcpy(piece, p + i, n);
+		else if (p[i] == '\\' || p[i] == '\n' || p[i] == '\t')
+			n = (size_t)snprintf(piece, sizeof piece, "\\%c", p[i] == '\\' ? '\\' : p[i] == '\n' ? 'n' : 't');
+		else
+			n = (size_t)snprintf(piece, sizeof piece, "\\x%02x", p[i]);
+		/* What is not last must leave room for the three dots. */
+		size_t reserve = i + step < len ? 3 : 0;
+		if (used + n + reserve >= size) {
+			for (int dots = 0; dots < 3 && used + 1 < size; dots++)
+				out[used++] = '.';
+			break;
+		}
+		memcpy(out + used, piece, n);
+		used += n;
+		i += step;
+	}
+	out[used] = '\0';
+	return out;
+}
+
+const char *pl_escape_str(const char *text, char *out, size_t size)
+{
+	return pl_escape(text, strlen(text), out, size);
+}
+
+struct pl_error *pl_escape_lines(const void *text, size_t len, struct pl_buf *b)
+{
+	const unsigned char *p = text;
+	struct pl_error *e = NULL;
+	for (size_t i = 0; i < len && e == NULL;) {
+		size_t n = p[i] == '\n' || p[i] == '\t' ? 1 : printable(p + i, len - i);
+		if (n > 0)
+			e = pl_buf_append(b, p + i, n);
+		else if (p[i] != '\r' || i + 1 >= len || p[i + 1] != '\n')
+			e = pl_buf_printf(b, "\\x%02x", p[i]);
+		i += n == 0 ? 1 : n;
+	}
+	return e;
+}
+
+struct pl_error *pl_shell_quote(const char *word, struct pl_buf *b)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,@%+-";
+	size_t length = strlen(word);
+	if (length > 0 && strspn(word, plain) == length)
+		return pl_buf_puts(b, word);
+	struct pl_error *e = pl_buf_puts(b, "'");
+	while (e == NULL && *word != '\0') {
+		size_t n = strcspn(word, "'");
+		e = pl_buf_append(b, word, n);
+		word += n;
+		if (e == NULL && *word == '\'') {
+			e = pl_buf_puts(b, "'\\''");
+			word++;
+		}
+	}
+	return e != NULL ? e : pl_buf_puts(b, "'");
+}
+
+bool pl_parse_u64(const char *s, uint64_t max, uint64_t *ret)
+{
+	if (!isdigit((unsigned char)s[0]))
+		return false;
+	char *end = NULL;
+	errno = 0;
+	/* Base 0 would take a leading 0 for octal, which nobody means. */
+	int base = s[0] == '0' && (s[1] == 'x' || s[1] == 'X') ? 16 : 10;
+	unsigned long long v = strtoull(s, &end, base);
+	if (errno != 0 || *end != '\0' || v > max)
+		return false;
+	*ret = v;
+	return true;
+}
+
+/* Digits, then a unit that `units` lists: the number and the unit's index. */
+static bool number_with_unit(const char *s, const char *const *units, size_t count, uint64_t *n, size_t *unit)
+{
+	if (!isdigit((unsigned char)s[0]))
+		return false;
+	char *end = NULL;
+	errno = 0;
+	*n = strtoull(s, &end, 10);
+	if (errno != 0)
+		return false;
+	for (*unit = 0; *unit < count; (*unit)++)
+		if (strcasecmp(end, units[*unit]) == 0)
+			return true;
+	return false;
+}
+
+bool pl_parse_size(const char *s, uint64_t *ret)
+{
+	static const char *const units[] = {"", "K", "M", "G"};
+	uint64_t n;
+	size_t unit;
+	if (!number_with_unit(s, units, 4, &n, &unit))
+		return false;
+	if (n > UINT64_MAX >> (10 * unit))
+		return false;
+	*ret = n << (10 * unit);
+	return true;
+}
+
+bool pl_parse_time(const char *s, int64_t *ret)
+{
+	static const char *const units[] = {"", "ms", "s", "m", "h"};
+	static const int64_t ns[] = {PL_SECOND, PL_MS, PL_SECOND, 60 * PL_SECOND, 3600 * PL_SECOND};
+	uint64_t n;
+	size_t unit;
+	if (!number_with_unit(s, units, 5, &n, &unit) || n > (uint64_t)(INT64_MAX / ns[unit]))
+		return false;
+	*ret = (int64_t)n * ns[unit];
+	return true;
+}
+
+const char *pl_format_size(uint64_t bytes, char *out, size_t size)
+{
+	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+	if (bytes < 1024) {
+		snprintf(out, size, "%u B", (unsigned)bytes);
+		return out;
+	}
+	double v = (double)bytes / 1024;
+	size_t unit = 0;
+	while (v >= 1024 && unit < 3) {
+		v /= 1024;
+		unit++;
+	}
+	snprintf(out, size, "%.1f %s", v, units[unit]);
+	return out;
+}
+
+const char *pl_format_time(int64_t ns, char *out, size_t size)
+{
+	int64_t tenths = ns / (PL_SECOND / 10);
+	if (tenths < 600)
+		snprintf(out, size, "%d.%ds", (int)(tenths / 10), (int)(tenths % 10));
+	else
+		snprintf(out, size, "%dm%02ds", (int)(tenths / 600), (int)(tenths / 10 % 60));
+	return out;
+}
+
+const char *pl_format_time_exact(int64_t ns, char *out, size_t size)
+{
+	static const struct {
+		int64_t ns;
+		const char *name;
+	} units[] = {{3600 * PL_SECOND, "h"}, {60 * PL_SECOND, "m"}, {PL_SECOND, "s"}, {PL_MS, "ms"}};
+	size_t i = 0;
+	while (i < 3 && (ns == 0 || ns % units[i].ns != 0))
+		i++;
+	snprintf(out, size, "%lld%s", (long long)(ns / units[i].ns), units[i].name);
+	return out;
+}
+
+/* Levenshtein's distance, case ignored, of words cut at 64 bytes. */
+static size_t distance(const char *a, const char *b)
+{
+	enum { MAX = 64 };
+	size_t row[MAX + 1];
+	size_t la = strnlen(a, MAX), lb = strnlen(b, MAX);
+	for (size_t j = 0; j <= lb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= la; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= lb; j++) {
+			size_t above = row[j];
+			bool same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
+			size_t best = diagonal + (same ? 0 : 1);
+			if (above + 1 < best)
+				best = above + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+			diagonal = above;
+		}
+	}
+	return row[lb];
+}
+
+const char *pl_nearest(const char *word, const char *const *candidates, size_t count)
+{
+	const char *best = NULL;
+	size_t least = strlen(word) / 2 + 1;
+	for (size_t i = 0; i < count; i++) {
+		size_t d = distance(word, candidates[i]);
+		if (d < least) {
+			least = d;
+			best = candidates[i];
+		}
+	}
+	return best;
+}
+
+bool pl_starts_with(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+bool pl_ends_with(const char *s, const char *suffix)
+{
+	size_t a = strlen(s), b = strlen(suffix);
+	return a >= b && memcmp(s + a - b, suffix, b) == 0;
+}
