@@ -1,0 +1,49 @@
+#include <curl/curl.h>
+#include <jansson.h>
+#include <libssh2.h>
+#include <yaml.h>
+#include <zlib.h>
+
+#include "orchestrator/cmd/commands.h"
+
+static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int *exit_code)
+{
+	(void)in;
+	(void)exit_code;
+	const struct {
+		const char *name;
+		const char *version;
+	} libraries[] = {
+		{"libcurl", curl_version_info(CURLVERSION_NOW)->version},
+		{"libssh2", libssh2_version(0)},
+		{"jansson", JANSSON_VERSION},
+		{"zlib", zlibVersion()},
+		{"libyaml", yaml_get_version_string()},
+	};
+	size_t count = sizeof libraries / sizeof *libraries;
+	if (!env->json) {
+		fprintf(env->out, "paniclab %s\n", PL_VERSION);
+		for (size_t i = 0; i < count; i++)
+			fprintf(env->out, "%-8s %s\n", libraries[i].name, libraries[i].version);
+		return NULL;
+	}
+	json_t *o = json_pack("{s:s, s:{}}", "paniclab", PL_VERSION, "libraries");
+	for (size_t i = 0; i < count; i++)
+		json_object_set_new(
+			json_object_get(o, "libraries"), libraries[i].name, json_string(libraries[i].version));
+	if (o == NULL || json_dumpf(o, env->out, JSON_INDENT(2)) < 0) {
+		json_decref(o);
+		return pl_error_nomem();
+	}
+	fputc('\n', env->out);
+	json_decref(o);
+	return NULL;
+}
+
+const struct cmd cmd_version = {
+	.name = "version",
+	.synopsis = "[--json]",
+	.summary = "version, and the libraries it runs with",
+	.example = "paniclab version",
+	.run = run,
+};
