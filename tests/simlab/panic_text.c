@@ -1,0 +1,311 @@
+#include "tests/simlab/panic_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+#define TEXT_MAX 12288 /* xnu: three pages of debug_buf */
+
+/* A function on the way to the panic, innermost first; "*" is the kext's. */
+struct step {
+	const char *function;
+	unsigned offset; /* of the return address in it */
+};
+
+struct shape {
+	enum panic_trigger trigger;
+	const char *name;
+	const char *process; /* the one that was running; NULL: the description's */
+	const char *file;    /* below the xnu sources; NULL: no place (a trap) */
+	unsigned line;
+	unsigned caller; /* index of the step that called panic() */
+	struct step steps[16];
+};
+
+#define SYSCALL_TAIL                                                                                         \
+	{"unix_syscall64", 0x33a},                                                                           \
+	{                                                                                                    \
+		"hndl_unix_scall64", 0x16                                                                    \
+	}
+
+static const struct shape shapes[] = {
+	{PANIC_DTRACE, "dtrace", "dtrace", "bsd/dev/dtrace/dtrace.c", 6108, 1,
+		{{"panic", 0xec}, {"dtrace_action_panic", 0xa9}, {"dtrace_probe", 0x97c},
+			{"dtrace_state_go", 0x6b2}, {"dtrace_ioctl", 0xd57}, {"spec_ioctl", 0x8e},
+			{"VNOP_IOCTL", 0x87}, {"vn_ioctl", 0xe2}, {"fo_ioctl", 0x3d}, {"ioctl", 0x3b7},
+			SYSCALL_TAIL}},
+	{PANIC_KEXT, "kext", "kextd", NULL, 0, 1,
+		{{"panic", 0xec}, {"*", 0x9b7}, {"*", 0x61}, {"OSKext::start", 0x2f4},
+			{"OSKext::load", 0x3a9}, {"OSKext::loadFromMkext", 0x41c}, {"kext_request", 0x10b},
+			{"mach_kext_request", 0xe9}, {"ipc_kobject_server", 0x110}, {"ipc_kmsg_send", 0xc0},
+			{"mach_msg_overwrite_trap", 0x181}, {"mach_call_munger64", 0x1f6},
+			{"hndl_mach_scall64", 0x16}}},
+	{PANIC_PAGE_FAULT, "page-fault", "kextd", NULL, 0, 1,
+		{{"panic", 0xec}, {"kernel_trap", 0x8d0}, {"return_from_trap", 0xe3}, {"*", 0x42},
+			{"OSKext::start", 0x2f4}, {"OSKext::load", 0x3a9}, {"kext_request", 0x10b},
+			{"ipc_kobject_server", 0x110}, {"mach_msg_overwrite_trap", 0x181},
+			{"mach_call_munger64", 0x1f6}, {"hndl_mach_scall64", 0x16}}},
+	{PANIC_SYSCTL, "sysctl", "sysctl", "bsd/kern/kern_sysctl.c", 3215, 1,
+		{{"panic", 0xec}, {"sysctl_panic_test", 0x74}, {"sysctl_root", 0x1f8},
+			{"kernel_sysctl", 0x2ab}, {"sysctl", 0x152}, SYSCALL_TAIL}},
+	{PANIC_REBOOT, "reboot", "reboot", "bsd/kern/kern_shutdown.c", 112, 1,
+		{{"panic", 0xec}, {"reboot_kernel", 0x2e}, {"reboot", 0x1a5}, SYSCALL_TAIL}},
+	{PANIC_NMI, "nmi", "kernel_task", "osfmk/i386/AT386/model_dep.c", 944, 1,
+		{{"panic", 0xec}, {"NMIInterruptHandler", 0xf4}, {"interrupt", 0x2a6},
+			{"hndl_allintrs", 0x12d}, {"machine_idle", 0xb0}, {"processor_idle", 0xa3},
+			{"idle_thread", 0x1f}, {"call_continuation", 0x17}}},
+};
+
+static const struct shape *shape_of(enum panic_trigger trigger)
+{
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+		if (shapes[i].trigger == trigger)
+			return &shapes[i];
+	return &shapes[0];
+}
+
+struct pl_error *panic_trigger_parse(const char *name, enum panic_trigger *ret)
+{
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+		if (strcmp(name, shapes[i].name) == 0) {
+			*ret = shapes[i].trigger;
+			return NULL;
+		}
+	return pl_error_hint(pl_error_new(PL_ERR_USAGE, "unknown trigger '%s'", name),
+		"one of dtrace, kext, page-fault, sysctl, reboot, nmi");
+}
+
+static const struct kernel_kext *find_kext(const struct kernel_desc *d, const char *name)
+{
+	const struct kernel_kext *last = d->kext_count ? &d->kexts[d->kext_count - 1] : NULL;
+	for (size_t i = 0; name && i < d->kext_count; i++)
+		if (strcmp(d->kexts[i].name, name) == 0)
+			return &d->kexts[i];
+	return last;
+}
+
+static uint64_t step_address(
+	const struct kernel_desc *d, const struct step *s, const struct kernel_kext *kext)
+{
+	if (strcmp(s->function, "*") != 0)
+		return kernel_function(d, s->function, s->offset);
+	return kext ? kext->address + 0x1000 + s->offset : kernel_function(d, "kext", s->offset);
+}
+
+/* Frames lie on the panicking CPU's stack, the outermost nearest to its top. */
+static void lay_frames(
+	const struct kernel_desc *d, const struct shape *s, const struct kernel_kext *kext, struct panic *p)
+{
+	size_t count = 0;
+	while (count < sizeof(s->steps) / sizeof(s->steps[0]) && s->steps[count].function)
+		count++;
+	uint64_t at = kernel_stack_base(d, d->panic_cpu) + KERNEL_STACK_SIZE - 0x50;
+	for (size_t i = count; i-- > 0;) {
+		p->frames[i].frame = at;
+		p->frames[i].address = step_address(d, &s->steps[i], kext);
+		at -= 0x20 + 0x10 * (kernel_mix(i + s->steps[i].offset) % 12);
+	}
+	p->frame_count = count;
+}
+
+static struct pl_error *write_registers(
+	const struct kernel_desc *d, const struct panic *p, uint64_t rip, struct pl_buf *b)
+{
+	uint64_t rbp = p->frames[4].frame;
+	uint64_t heap = UINT64_C(0xffffff8020000000) + d->slide;
+	uint64_t r[8];
+	for (unsigned i = 0; i < 8; i++)
+		r[i] = heap + (kernel_mix(d->seed + i) & 0xfffff0);
+	struct pl_error *e = pl_buf_printf(b,
+		"CR0: 0x0000000080010033, CR2: 0x0000000000000000, CR3: 0x%016" PRIx64
+		", CR4: 0x00000000001606e0\n"
+		"RAX: 0x0000000000000000, RBX: 0x%016" PRIx64 ", RCX: 0x0000000000000001, RDX: 0x%016" PRIx64
+		"\n"
+		"RSP: 0x%016" PRIx64 ", RBP: 0x%016" PRIx64 ", RSI: 0x%016" PRIx64 ", RDI: 0x%016" PRIx64
+		"\n",
+		(r[7] & 0xffffff) << 12, r[0], r[1], rbp - 0x20, rbp, r[2], r[3]);
+	if (e)
+		return e;
+	return pl_buf_printf(b,
+		"R8:  0x0000000000000000, R9:  0x0000000000000000, R10: 0x0000000000000028, R11: "
+		"0x0000000000000000\n"
+		"R12: 0x%016" PRIx64 ", R13: 0x0000000000000000, R14: 0x%016" PRIx64 ", R15: 0x%016" PRIx64
+		"\n"
+		"RFL: 0x0000000000010246, RIP: 0x%016" PRIx64
+		", CS:  0x0000000000000008, SS:  0x0000000000000010\n"
+		"Fault CR2: 0x0000000000000000, Error code: 0x0000000000000000, Fault CPU: 0x%x VMM, PL: 0, "
+		"VF: 1\n",
+		r[4], r[5], r[6], rip, d->panic_cpu);
+}
+
+static struct pl_error *own_message(
+	const struct kernel_desc *d, const struct shape *s, const struct kernel_kext *kext, struct pl_buf *b)
+{
+	uint64_t ecb = UINT64_C(0xffffff8020000000) + d->slide + (kernel_mix(d->seed) & 0xffffc0);
+	switch (s->trigger) {
+	case PANIC_DTRACE:
+		return pl_buf_printf(
+			b, "dtrace: panic action at probe dtrace:::BEGIN (ecb 0x%" PRIx64 ")", ecb);
+	case PANIC_KEXT:
+		return pl_buf_printf(b, "%s: panic asked for", kext ? kext->name : "kext");
+	case PANIC_SYSCTL:
+		return pl_buf_puts(b, "test panic: entry");
+	case PANIC_REBOOT:
+		return pl_buf_puts(b, "user request");
+	case PANIC_NMI:
+	case PANIC_PAGE_FAULT:
+		break;
+	}
+	return pl_buf_puts(b, "NMI");
+}
+
+static struct pl_error *write_head(const struct kernel_desc *d, const struct shape *s, const char *message,
+	const struct kernel_kext *kext, const struct panic *p, struct pl_buf *b)
+{
+	char xnu[24];
+	kernel_xnu_version(d, xnu, sizeof(xnu));
+	struct pl_error *e = pl_buf_printf(
+		b, "panic(cpu %u caller 0x%016" PRIx64 "): ", d->panic_cpu, p->frames[s->caller].address);
+	if (!e && s->trigger == PANIC_PAGE_FAULT && !message) {
+		uint64_t rip = p->frames[3].address;
+		e = pl_buf_printf(
+			b, "Kernel trap at 0x%016" PRIx64 ", type 14=page fault, registers:\n", rip);
+		return e ? e : write_registers(d, p, rip, b);
+	}
+	if (!e)
+		e = pl_buf_puts(b, "\"");
+	if (!e)
+		e = message ? pl_buf_puts(b, message) : own_message(d, s, kext, b);
+	if (e)
+		return e;
+	if (s->file)
+		return pl_buf_printf(b, "\"@/Library/Caches/com.apple.xbs/Sources/xnu/xnu-%s/%s:%u\n", xnu,
+			s->file, s->line);
+	return pl_buf_puts(b, "\"@/Users/developer/Panicker/Panicker.c:27\n");
+}
+
+static bool blames_kext(const struct shape *s)
+{
+	return s->trigger == PANIC_KEXT || s->trigger == PANIC_PAGE_FAULT;
+}
+
+static struct pl_error *write_backtrace(const struct kernel_desc *d, const struct shape *s,
+	const struct kernel_kext *kext, const struct panic *p, struct pl_buf *b)
+{
+	char uuid[37];
+	struct pl_error *e = pl_buf_printf(b, "Backtrace (CPU %u), Frame : Return Address\n", d->panic_cpu);
+	for (size_t i = 0; !e && i < p->frame_count; i++)
+		e = pl_buf_printf(b, "0x%016" PRIx64 " : 0x%016" PRIx64 " \n", p->frames[i].frame,
+			p->frames[i].address);
+	if (e || !kext || !blames_kext(s))
+		return e ? e : pl_buf_puts(b, "\n");
+	return pl_buf_printf(b,
+		"      Kernel Extensions in backtrace:\n         %s(%s)[%s]@0x%" PRIx64 "->0x%" PRIx64 "\n\n",
+		kext->name, kext->version, kernel_uuid_text(kext->uuid, uuid), kext->address,
+		kext->address + kext->size - 1);
+}
+
+static struct pl_error *write_system(const struct kernel_desc *d, const struct shape *s, struct pl_buf *b)
+{
+	char uuid[37];
+	struct pl_error *e = pl_buf_printf(b, "BSD process name corresponding to current thread: %s\n",
+		s->process && strcmp(d->process, "dtrace") == 0 ? s->process : d->process);
+	if (!e && d->boot_args[0])
+		e = pl_buf_printf(b, "Boot args: %s\n", d->boot_args);
+	if (!e)
+		e = pl_buf_printf(b, "\nMac OS version:\n%s\n\nKernel version:\n%s\nKernel UUID: %s\n",
+			d->build, d->version, kernel_uuid_text(d->uuid, uuid));
+	if (!e && d->slide)
+		e = pl_buf_printf(b,
+			"Kernel slide:     0x%016" PRIx64 "\nKernel text base: 0x%016" PRIx64 "\n", d->slide,
+			kernel_text_base(d));
+	if (!e)
+		e = pl_buf_printf(b,
+			"__HIB  text base: 0x%016" PRIx64 "\nSystem model name: %s\n\n"
+			"System uptime in nanoseconds: %" PRIu64 "\n",
+			kernel_text_base(d) - 0x100000, d->model, d->uptime_ns);
+	return e;
+}
+
+static struct pl_error *write_kexts(const struct kernel_desc *d, struct pl_buf *b)
+{
+	if (d->kext_count == 0)
+		return NULL;
+	const struct kernel_kext *last = &d->kexts[d->kext_count - 1];
+	struct pl_error *e = pl_buf_printf(b,
+		"last loaded kext at %" PRIu64 ": %s\t%s (addr 0x%" PRIx64 ", size %" PRIu64
+		")\nloaded kexts:\n",
+		d->uptime_ns - d->uptime_ns / 7, last->name, last->version, last->address, last->size);
+	for (size_t i = d->kext_count; !e && i-- > 0;)
+		e = pl_buf_printf(b, "%s\t%s\n", d->kexts[i].name, d->kexts[i].version);
+	return e;
+}
+
+struct pl_error *panic_make(const struct kernel_desc *d, enum panic_trigger trigger, const char *message,
+	const char *kext_name, struct panic *ret)
+{
+	const struct shape *s = shape_of(trigger);
+	const struct kernel_kext *kext = find_kext(d, kext_name);
+	struct pl_buf b;
+	memset(ret, 0, sizeof(*ret));
+	pl_buf_init(&b, TEXT_MAX);
+	ret->trigger = trigger;
+	lay_frames(d, s, kext, ret);
+	struct pl_error *e = write_head(d, s, message, kext, ret, &b);
+	if (!e)
+		e = write_backtrace(d, s, kext, ret, &b);
+	if (!e)
+		e = write_system(d, s, &b);
+	if (!e)
+		e = write_kexts(d, &b);
+	if (!e)
+		e = pl_buf_take(&b, &ret->text);
+	pl_buf_deinit(&b);
+	return e;
+}
+
+void panic_deinit(struct panic *p)
+{
+	if (!p)
+		return;
+	free(p->text);
+	p->text = NULL;
+}
+
+struct pl_error *panic_report(const struct kernel_desc *d, const struct panic *p, time_t when, char **ret)
+{
+	struct tm tm;
+	char date[64], uuid[37];
+	uint8_t anonymous[16];
+	struct pl_buf b;
+	for (unsigned i = 0; i < 16; i++)
+		anonymous[i] = (uint8_t)kernel_mix(d->seed + 100 + i);
+	gmtime_r(&when, &tm);
+	strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y", &tm);
+	pl_buf_init(&b, 2 * TEXT_MAX);
+	struct pl_error *e = pl_buf_printf(&b, "Anonymous UUID:       %s\n\n%s\n\n*** Panic Report ***\n%s\n",
+		kernel_uuid_text(anonymous, uuid), date, p->text);
+	if (!e)
+		e = pl_buf_printf(&b,
+			"System Profile:\nModel: %.9s, BootROM VMW71.00V.0.B64, %u processors, 2.9 GHz, 4 "
+			"GB, SMC 2.8f0\n"
+			"Network Service: Ethernet, Ethernet, en0\n",
+			d->model, d->cpus);
+	if (!e)
+		e = pl_buf_take(&b, ret);
+	pl_buf_deinit(&b);
+	return e;
+}
+
+const char *panic_report_name(time_t when, const char *host, char *out, size_t size)
+{
+	struct tm tm;
+	char date[32];
+	gmtime_r(&when, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%d-%H%M%S", &tm);
+	snprintf(out, size, "Kernel_%s_%s.panic", date, host);
+	return out;
+}
