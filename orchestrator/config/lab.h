@@ -26,8 +26,8 @@ struct lab_fusion {
 	char *url;  /* http://127.0.0.1:8697, without /api */
 	char *user; /* "" sends no credentials */
 	struct secret_source password;
-	char *ca_file; /* NULL: the system's own */
-	char *vmrun;   /* "auto" or a path */
+	char *ca_file;   /* NULL: the system's own */
+	char *vmrun;     /* "auto" or a path */
 	int64_t timeout; /* of one REST call */
 };
 
@@ -44,7 +44,7 @@ struct lab_guest {
 	char *name; /* its key under guests: */
 	struct lab_vm vm;
 	struct secret_source vm_password; /* of an encrypted VM */
-	char *address; /* "auto" or an IPv4 address */
+	char *address;                    /* "auto" or an IPv4 address */
 	struct {
 		char *user;
 		uint16_t port;
@@ -58,7 +58,7 @@ struct lab_guest {
 };
 
 struct lab_server {
-	char *bind; /* "auto" or an IPv4 address of this host */
+	char *bind;    /* "auto" or an IPv4 address of this host */
 	uint16_t port; /* 1069; 0 takes a free one */
 	char *dir;     /* NULL: core/ in the run's folder */
 	uint64_t max_size;
@@ -87,11 +87,21 @@ struct lab {
 /** Reads and checks path. PL_ERR_USAGE, at "file:line". */
 struct pl_error *lab_load(const char *path, struct lab **ret) PL_MUST_USE;
 
+/** The same from a text; path names it in errors and gives the folder. */
+struct pl_error *lab_parse(const char *text, size_t size, const char *path, struct lab **ret) PL_MUST_USE;
+
 /** YAML that lab_load() reads back as the same, defaults included. */
 struct pl_error *lab_print(const struct lab *lab, struct pl_buf *out) PL_MUST_USE;
 
-/** The guest of that name; PL_ERR_USAGE with the nearest name if there is none. */
-struct pl_error *lab_guest_find(const struct lab *lab, const char *name, const struct lab_guest **ret) PL_MUST_USE;
+/** The same as JSON, which lab_load() reads as well. */
+struct pl_error *lab_print_json(const struct lab *lab, struct pl_buf *out) PL_MUST_USE;
+
+/**
+ * The guest of that name; PL_ERR_USAGE with the nearest name if there is none.
+ * NULL is the lab's only guest; an error when it has several.
+ */
+struct pl_error *lab_guest_find(
+	const struct lab *lab, const char *name, const struct lab_guest **ret) PL_MUST_USE;
 
 /** True if a secret is configured at all. */
 bool secret_given(const struct secret_source *s);

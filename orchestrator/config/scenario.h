@@ -30,7 +30,7 @@ enum scenario_trigger_kind {
 
 struct scenario_trigger {
 	enum scenario_trigger_kind kind;
-	char *text; /* "" for TRIGGER_KEXT */
+	char *text;      /* "" for TRIGGER_KEXT */
 	int64_t timeout; /* from the trigger to the first sign of a panic */
 };
 
@@ -42,10 +42,10 @@ struct scenario_file {
 enum scenario_core { CORE_REQUIRED, CORE_OPTIONAL, CORE_NONE };
 
 struct scenario_expect {
-	bool panic;          /* false: the trigger must leave the guest alive */
-	char *matching;      /* text that the panic string holds; NULL: any */
+	bool panic;     /* false: the trigger must leave the guest alive */
+	char *matching; /* text that the panic string holds; NULL: any */
 	enum scenario_core core;
-	int64_t within;      /* from the trigger to the end of the dump */
+	int64_t within; /* from the trigger to the end of the dump */
 };
 
 /* Evidence, as bits. */
@@ -82,8 +82,15 @@ struct scenario {
 /** Reads and checks path. PL_ERR_USAGE, at "file:line". */
 struct pl_error *scenario_load(const char *path, struct scenario **ret) PL_MUST_USE;
 
+/** The same from a text; path names it in errors and gives the folder. */
+struct pl_error *scenario_parse(
+	const char *text, size_t size, const char *path, struct scenario **ret) PL_MUST_USE;
+
 /** YAML that scenario_load() reads back as the same, defaults included. */
 struct pl_error *scenario_print(const struct scenario *s, struct pl_buf *out) PL_MUST_USE;
+
+/** The same as JSON, which scenario_load() reads as well. */
+struct pl_error *scenario_print_json(const struct scenario *s, struct pl_buf *out) PL_MUST_USE;
 
 /* The words that the files use for the values above. */
 const char *scenario_kernel_name(enum scenario_kernel k);

@@ -1,0 +1,45 @@
+#include "orchestrator/config/file.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "orchestrator/config/yaml.h"
+
+struct pl_error *config_read(const char *path, struct pl_buf *text)
+{
+	pl_buf_init(text, YML_SIZE_MAX);
+	return pl_error_as(pl_fs_read(path, text), PL_ERR_USAGE);
+}
+
+static unsigned known(const struct yml_node *root, const char *const *keys)
+{
+	unsigned count = 0;
+
+	for (const struct yml_node *n = root->first; n != NULL; n = n->next)
+		for (const char *const *key = keys; *key != NULL; key++)
+			count += strcmp(n->key, *key) == 0;
+	return count;
+}
+
+struct pl_error *config_kind(const char *text, size_t size, const char *path, enum config_kind *ret)
+{
+	static const char *const lab[] = {"fusion", "guests", "server", "host", "kdk", NULL};
+	static const char *const scenario[] = {"name", "guest", "kernel", "boot_args", "isolation", "sip",
+		"payload", "trigger", "expect", "collect", "keep", NULL};
+	struct yml_node *root = NULL;
+
+	struct pl_error *e = yml_parse(text, size, path, &root);
+	if (e != NULL)
+		return e;
+	unsigned of_lab = known(root, lab);
+	unsigned of_scenario = known(root, scenario);
+	yml_free(root);
+	*ret = of_lab > of_scenario ? CONFIG_LAB : CONFIG_SCENARIO;
+	if (of_lab != of_scenario)
+		return NULL;
+	e = pl_error_new(PL_ERR_USAGE, "neither a lab nor a scenario");
+	e = pl_error_why(e, "%s", of_lab == 0 ? "it has no key of either" : "it has keys of both");
+	e = pl_error_hint(e, "a lab has 'guests', a scenario has 'trigger'; 'paniclab init' writes examples");
+	return pl_error_at(e, "%s", path);
+}
