@@ -1,0 +1,235 @@
+#include "orchestrator/core/macho.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAGIC_64 UINT32_C(0xfeedfacf)
+#define MAGIC_32 UINT32_C(0xfeedface)
+#define FAT_MAGIC UINT32_C(0xcafebabe)
+#define FAT_MAX 32 /* more slices than that is a Java class file */
+
+#define FLAVOR_X86_32 1
+#define FLAVOR_X86_64 4
+#define FLAVOR_X86 7 /* a header { flavor, count } and one of the above */
+
+static struct pl_reader reader(const void *data, size_t size, bool big_endian)
+{
+	return big_endian ? pl_reader_be(data, size) : pl_reader_le(data, size);
+}
+
+static bool magic(const void *data, size_t size, bool big_endian, bool *is_64)
+{
+	struct pl_reader r = reader(data, size, big_endian);
+	uint32_t m = pl_read_u32(&r);
+	*is_64 = m == MAGIC_64;
+	return m == MAGIC_64 || m == MAGIC_32;
+}
+
+struct pl_error *macho_header_decode(const void *data, size_t size, struct macho_header *ret)
+{
+	memset(ret, 0, sizeof *ret);
+	if (!magic(data, size, false, &ret->is_64)) {
+		ret->big_endian = true;
+		if (!magic(data, size, true, &ret->is_64))
+			return pl_error_new(PL_ERR_DATA, "not a Mach-O file");
+	}
+	struct pl_reader r = reader(data, size, ret->big_endian);
+	pl_read_skip(&r, 4);
+	ret->cpu_type = pl_read_u32(&r);
+	pl_read_skip(&r, 4); /* cpusubtype */
+	ret->file_type = pl_read_u32(&r);
+	ret->command_count = pl_read_u32(&r);
+	ret->commands_size = pl_read_u32(&r);
+	ret->flags = pl_read_u32(&r);
+	if (ret->is_64)
+		pl_read_skip(&r, 4);
+	ret->header_size = ret->is_64 ? 32 : 28;
+	if (!pl_reader_ok(&r))
+		return pl_error_new(PL_ERR_DATA, "Mach-O header cut short");
+	if (ret->commands_size > MACHO_COMMANDS_MAX)
+		return pl_error_why(pl_error_new(PL_ERR_DATA, "not a sane Mach-O header"),
+			"%u bytes of load commands", ret->commands_size);
+	return NULL;
+}
+
+const char *macho_arch(uint32_t cpu_type)
+{
+	switch (cpu_type) {
+	case MACHO_CPU_X86_64:
+		return "x86_64";
+	case MACHO_CPU_I386:
+		return "i386";
+	case MACHO_CPU_ARM64:
+		return "arm64";
+	default:
+		return "unknown";
+	}
+}
+
+void macho_iter_init(struct macho_iter *it, const struct macho_header *h, const void *commands, size_t size)
+{
+	if (size > h->commands_size)
+		size = h->commands_size;
+	it->r = reader(commands, size, h->big_endian);
+	it->left = h->command_count;
+	it->broken = NULL;
+}
+
+bool macho_next(struct macho_iter *it, struct macho_cmd *ret)
+{
+	if (it->left == 0)
+		return false;
+	it->left--;
+	ret->cmd = pl_read_u32(&it->r);
+	uint32_t size = pl_read_u32(&it->r);
+	const uint8_t *body = size < 8 ? NULL : pl_read_bytes(&it->r, size - 8);
+	if (!pl_reader_ok(&it->r) || !body) {
+		it->broken = size < 8 && pl_reader_ok(&it->r) ? "a load command of an impossible size"
+							      : "load commands cut short";
+		it->left = 0;
+		return false;
+	}
+	ret->body = reader(body, size - 8, it->r.big_endian);
+	return true;
+}
+
+static void read_name(struct pl_reader *r, char name[static 17])
+{
+	const uint8_t *p = pl_read_bytes(r, 16);
+	memset(name, 0, 17);
+	if (p)
+		memcpy(name, p, 16);
+}
+
+bool macho_segment_decode(struct macho_cmd c, struct macho_segment *ret)
+{
+	struct pl_reader *r = &c.body;
+	bool wide = c.cmd == MACHO_LC_SEGMENT_64;
+
+	read_name(r, ret->name);
+	ret->vmaddr = wide ? pl_read_u64(r) : pl_read_u32(r);
+	ret->vmsize = wide ? pl_read_u64(r) : pl_read_u32(r);
+	ret->fileoff = wide ? pl_read_u64(r) : pl_read_u32(r);
+	ret->filesize = wide ? pl_read_u64(r) : pl_read_u32(r);
+	pl_read_skip(r, 16); /* maxprot, initprot, nsects, flags */
+	return pl_reader_ok(r);
+}
+
+bool macho_uuid_decode(struct macho_cmd c, uint8_t ret[16])
+{
+	const uint8_t *p = pl_read_bytes(&c.body, 16);
+	if (!p)
+		return false;
+	memcpy(ret, p, 16);
+	return true;
+}
+
+bool macho_note_decode(struct macho_cmd c, struct macho_note *ret)
+{
+	read_name(&c.body, ret->owner);
+	ret->offset = pl_read_u64(&c.body);
+	ret->size = pl_read_u64(&c.body);
+	return pl_reader_ok(&c.body);
+}
+
+bool macho_ident_decode(struct macho_cmd c, const char **text, size_t *len)
+{
+	size_t size = pl_reader_left(&c.body);
+	const uint8_t *p = pl_read_bytes(&c.body, size);
+	if (!p || size == 0)
+		return false;
+	const uint8_t *nul = memchr(p, 0, size);
+	*text = (const char *)p;
+	*len = nul ? (size_t)(nul - p) : size;
+	return *len > 0;
+}
+
+static bool read_registers(struct pl_reader r, bool is_64, struct macho_thread *ret)
+{
+	ret->is_64 = is_64;
+	ret->count = is_64 ? 21 : 16;
+	for (size_t i = 0; i < ret->count; i++)
+		ret->registers[i] = is_64 ? pl_read_u64(&r) : pl_read_u32(&r);
+	if (!pl_reader_ok(&r))
+		ret->count = 0;
+	return ret->count > 0;
+}
+
+/* One { flavor, count, words } of the thread command. */
+static bool read_state(struct pl_reader state, uint32_t flavor, struct macho_thread *ret)
+{
+	if (flavor == FLAVOR_X86) {
+		flavor = pl_read_u32(&state);
+		pl_read_skip(&state, 4);
+	}
+	if (flavor == FLAVOR_X86_64)
+		return read_registers(state, true, ret);
+	if (flavor == FLAVOR_X86_32)
+		return read_registers(state, false, ret);
+	return false;
+}
+
+bool macho_thread_decode(struct macho_cmd c, uint32_t cpu_type, struct macho_thread *ret)
+{
+	memset(ret, 0, sizeof *ret);
+	if (cpu_type != MACHO_CPU_X86_64 && cpu_type != MACHO_CPU_I386)
+		return true;
+	while (pl_reader_left(&c.body) >= 8) {
+		uint32_t flavor = pl_read_u32(&c.body);
+		uint32_t words = pl_read_u32(&c.body);
+		if (words > pl_reader_left(&c.body) / 4)
+			return false;
+		size_t size = (size_t)words * 4;
+		const uint8_t *p = pl_read_bytes(&c.body, size);
+		if (p && read_state(reader(p, size, c.body.big_endian), flavor, ret))
+			return true;
+	}
+	return false;
+}
+
+const char *const *macho_register_names(bool is_64)
+{
+	static const char *const wide[] = {"rax", "rbx", "rcx", "rdx", "rdi", "rsi", "rbp", "rsp", "r8", "r9",
+		"r10", "r11", "r12", "r13", "r14", "r15", "rip", "rflags", "cs", "fs", "gs"};
+	static const char *const narrow[] = {"eax", "ebx", "ecx", "edx", "edi", "esi", "ebp", "esp", "ss",
+		"eflags", "eip", "cs", "ds", "es", "fs", "gs"};
+	return is_64 ? wide : narrow;
+}
+
+void macho_uuid_text(const uint8_t uuid[16], char out[static 37])
+{
+	size_t at = 0;
+	for (size_t i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			out[at++] = '-';
+		at += (size_t)snprintf(out + at, 37 - at, "%02X", uuid[i]);
+	}
+}
+
+bool macho_fat_slice(const void *data, size_t size, uint64_t *offset, uint64_t *length)
+{
+	struct pl_reader r = pl_reader_be(data, size);
+	uint32_t m = pl_read_u32(&r);
+	uint32_t count = pl_read_u32(&r);
+	bool found = false;
+
+	if (m != FAT_MAGIC || count == 0 || count > FAT_MAX)
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t cpu = pl_read_u32(&r);
+		pl_read_skip(&r, 4);
+		uint32_t at = pl_read_u32(&r);
+		uint32_t len = pl_read_u32(&r);
+		pl_read_skip(&r, 4); /* alignment */
+		if (!pl_reader_ok(&r))
+			return false;
+		if (found && cpu != MACHO_CPU_X86_64)
+			continue;
+		*offset = at;
+		*length = len;
+		found = true;
+		if (cpu == MACHO_CPU_X86_64)
+			break;
+	}
+	return found;
+}
