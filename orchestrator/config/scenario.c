@@ -186,6 +186,8 @@ static struct pl_error *check_relations(
 	const struct schema_source *src, const struct yml_node *root, struct scenario *s)
 {
 	const char *const within[] = {"expect", "within", NULL};
+	const char *const timeout[] = {"trigger", "timeout", NULL};
+	bool within_given = yml_get(yml_get(root, "expect"), "within") != NULL;
 	const char *const kext[] = {"trigger", "kext", NULL};
 	const char *const collect[] = {"collect", NULL};
 	struct pl_error *e = NULL;
@@ -195,8 +197,8 @@ static struct pl_error *check_relations(
 	if (e != NULL)
 		return e;
 	if (s->expect.within < s->trigger.timeout)
-		return pl_error_hint(
-			schema_error(src, root, within, "expect.within is shorter than trigger.timeout"),
+		return pl_error_hint(schema_error(src, root, within_given ? within : timeout,
+					     "expect.within is shorter than trigger.timeout"),
 			"the dump comes after the panic: give it more time");
 	if (s->trigger.kind == TRIGGER_KEXT && s->payload.kext == NULL)
 		return pl_error_hint(schema_error(src, root, kext, "trigger.kext has no kext to load"),

@@ -1,5 +1,4 @@
 /* Reading a tree by a table: types, defaults, and errors that help. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,134 +7,12 @@
 #include "orchestrator/config/check.h"
 #include "orchestrator/config/path.h"
 #include "orchestrator/config/schema.h"
+#include "orchestrator/config/spot.h"
 
 #define TEXT_MAX ((size_t)4095)
 #define LINES_MAX ((size_t)64 << 10)
 #define TIME_MIN PL_MS
 #define TIME_MAX (24 * 3600 * PL_SECOND)
-
-/* A place in the file: "guests.sierra.ssh.port", "payload.files[1].to". */
-struct spot {
-	const struct schema_source *src;
-	const struct spot *up; /* NULL at the top */
-	const char *key;       /* NULL: an item of a list */
-	size_t index;
-	unsigned line;
-};
-
-static const char *spell(const struct spot *at, char *out, size_t size)
-{
-	char shown[72];
-
-	if (at->up == NULL) {
-		snprintf(out, size, "the file");
-		return out;
-	}
-	size_t used = 0;
-	if (at->up->up != NULL) {
-		spell(at->up, out, size);
-		used = strlen(out);
-	}
-	if (at->key == NULL)
-		snprintf(out + used, size - used, "[%zu]", at->index);
-	else
-		snprintf(out + used, size - used, "%s%s", used > 0 ? "." : "",
-			pl_escape_str(at->key, shown, sizeof shown));
-	return out;
-}
-
-static struct pl_error *here(struct pl_error *e, const struct spot *at)
-{
-	return pl_error_at(e, "%s:%u", at->src->file, at->line);
-}
-
-static struct spot below(const struct spot *at, const char *key, const struct yml_node *n)
-{
-	return (struct spot){.src = at->src, .up = at, .key = key, .line = n != NULL ? n->line : at->line};
-}
-
-/* "a, b, c" of the names in a table of words or fields (only those with the flags). */
-static void list_words(const struct word *words, char *out, size_t size)
-{
-	out[0] = '\0';
-	for (size_t used = 0; words->name != NULL && used < size; words++, used = strlen(out))
-		snprintf(out + used, size - used, "%s%s", used > 0 ? ", " : "", words->name);
-}
-
-static void list_fields(const struct field *fields, unsigned flags, char *out, size_t size)
-{
-	size_t used = 0;
-
-	out[0] = '\0';
-	for (; fields->name != NULL && used < size; fields++) {
-		if ((fields->flags & flags) != flags)
-			continue;
-		snprintf(out + used, size - used, "%s%s", used > 0 ? ", " : "", fields->name);
-		used = strlen(out);
-	}
-}
-
-static const char *accepted(const struct field *f, char *out, size_t size)
-{
-	static const char *const by_type[] = {
-		[FIELD_TEXT] = "text",
-		[FIELD_LINES] = "text",
-		[FIELD_PATH] = "a path",
-		[FIELD_SIZE] = "a size like 512M or 64G",
-		[FIELD_TIME] = "a time from 1ms to 24h, like 30s or 5m",
-		[FIELD_BOOL] = "true or false",
-		[FIELD_MAP] = "a map of keys",
-		[FIELD_PATHS] = "a list of paths",
-		[FIELD_MAPS] = "a list of maps",
-		[FIELD_NAMED] = "a map of names",
-		[FIELD_TRUE] = "true",
-	};
-	char words[200];
-
-	if (f->type == FIELD_WORD || f->type == FIELD_WORDS) {
-		list_words(f->words, words, sizeof words);
-		const char *lead = f->words[1].name == NULL ? "" : "one of ";
-		snprintf(out, size, "%s%s%s%s", f->type == FIELD_WORDS ? "a list of " : lead, words,
-			f->accepts != NULL ? " or " : "", f->accepts != NULL ? f->accepts : "");
-	} else if (f->type == FIELD_PORT) {
-		snprintf(out, size, "a number from %u to 65535", (unsigned)f->min);
-	} else {
-		snprintf(out, size, "%s%s", (f->flags & FIELD_AUTO) != 0 ? "auto or " : "",
-			f->accepts != NULL ? f->accepts : by_type[f->type]);
-	}
-	return out;
-}
-
-static const char *nearest_word(const struct word *words, const char *text)
-{
-	const char *names[32];
-	size_t count = 0;
-
-	for (; words->name != NULL && count < 32; words++)
-		names[count++] = words->name;
-	return pl_nearest(text, names, count);
-}
-
-/* "KEY must be WHAT IS ACCEPTED (found WHAT IS THERE): did you mean ...?" */
-static struct pl_error *refuse(const struct field *f, const struct yml_node *n, const struct spot *at)
-{
-	char path[256];
-	char want[320];
-	char found[96];
-	const char *near = NULL;
-
-	struct pl_error *e = pl_error_new(
-		PL_ERR_USAGE, "%s must be %s", spell(at, path, sizeof path), accepted(f, want, sizeof want));
-	if (n->kind == YML_SCALAR && ((f->flags & FIELD_QUIET) != 0 || f->type == FIELD_MAP))
-		e = pl_error_why(e, "found %s", n->text[0] == '\0' ? "an empty text" : "a text");
-	else
-		e = pl_error_why(e, "found %s", yml_describe(n, found, sizeof found));
-	if (n->kind == YML_SCALAR && f->words != NULL)
-		near = nearest_word(f->words, n->text);
-	if (near != NULL)
-		e = pl_error_hint(e, "did you mean '%s'?", near);
-	return here(e, at);
-}
 
 static bool is_bool(const struct yml_node *n)
 {
@@ -162,24 +39,20 @@ static const char *text_flaw(const struct field *f, const char *text)
 static struct pl_error *read_text(
 	const struct field *f, const struct yml_node *n, void *base, const struct spot *at)
 {
-	char path[256];
 	char *value = NULL;
 	const char *flaw = text_flaw(f, n->text);
 	bool is_auto = (f->flags & FIELD_AUTO) != 0 && strcmp(n->text, "auto") == 0;
 
 	if (is_bool(n))
-		return pl_error_hint(refuse(f, n, at), "put it in quotes if it is meant as text");
+		return pl_error_hint(spot_refuse(f, n, at), "put it in quotes if it is meant as text");
 	if (flaw != NULL)
-		return here(pl_error_why(pl_error_new(PL_ERR_USAGE, "%s has no usable value",
-						 spell(at, path, sizeof path)),
-				    "%s", flaw),
-			at);
+		return spot_unusable(pl_error_new(PL_ERR_USAGE, "%s", flaw), at);
 	if (!is_auto && n->text[0] != '\0' && f->check != NULL && !f->check(n->text))
-		return refuse(f, n, at);
+		return spot_refuse(f, n, at);
 	struct pl_error *e = f->type == FIELD_PATH && !is_auto ? config_path(at->src->folder, n->text, &value)
 							       : pl_strdup(n->text, &value);
 	if (e != NULL)
-		return here(pl_error_context(e, "%s", spell(at, path, sizeof path)), at);
+		return spot_unusable(e, at);
 	memcpy((char *)base + f->offset, &value, sizeof value);
 	return NULL;
 }
@@ -230,27 +103,27 @@ static struct pl_error *read_scalar(
 	bool flag;
 
 	if (n->kind != YML_SCALAR)
-		return refuse(f, n, at);
+		return spot_refuse(f, n, at);
 	switch (f->type) {
 	case FIELD_BOOL:
 		if (!is_bool(n))
-			return refuse(f, n, at);
+			return spot_refuse(f, n, at);
 		flag = n->text[0] == 't';
 		memcpy(to, &flag, sizeof flag);
 		return NULL;
 	case FIELD_TRUE:
 		if (!is_bool(n) || n->text[0] != 't')
-			return refuse(f, n, at);
+			return spot_refuse(f, n, at);
 		return pl_strdup("", (char **)(void *)to);
 	case FIELD_WORD:
 		if (!find_word(f->words, n->text, &value))
-			return refuse(f, n, at);
+			return spot_refuse(f, n, at);
 		memcpy(to, &value, sizeof value);
 		return NULL;
 	case FIELD_PORT:
 	case FIELD_SIZE:
 	case FIELD_TIME:
-		return read_number(f, n, to) ? NULL : refuse(f, n, at);
+		return read_number(f, n, to) ? NULL : spot_refuse(f, n, at);
 	default:
 		return read_text(f, n, base, at);
 	}
@@ -266,12 +139,12 @@ static struct pl_error *read_words(
 	int value;
 
 	if (n->kind != YML_LIST)
-		return refuse(f, n, at);
+		return pl_error_hint(spot_refuse(f, n, at), "put it in brackets: [ ]");
 	for (const struct yml_node *item = n->first; item != NULL; item = item->next) {
 		struct spot item_at = *at;
 		item_at.line = item->line;
 		if (item->kind != YML_SCALAR || !find_word(f->words, item->text, &value))
-			return refuse(f, item, &item_at);
+			return spot_refuse(f, item, &item_at);
 		bits |= (unsigned)value;
 	}
 	memcpy((char *)base + f->offset, &bits, sizeof bits);
@@ -292,9 +165,9 @@ static struct pl_error *read_member(
 	if (f->type == FIELD_MAPS)
 		return read_map(f->sub, n, to, at);
 	if (!check_name(n->key))
-		return here(pl_error_hint(pl_error_new(PL_ERR_USAGE, "%s is no usable name",
-						  spell(at, shown, sizeof shown)),
-				    "use letters, digits, '.', '_' and '-', at most 64"),
+		return spot_error(pl_error_hint(pl_error_new(PL_ERR_USAGE, "%s is no usable name",
+							spot_spell(at, shown, sizeof shown)),
+					  "use letters, digits, '.', '_' and '-', at most 64"),
 			at);
 	named.offset = f->name_offset;
 	struct yml_node key = {.kind = YML_SCALAR, .text = n->key};
@@ -308,8 +181,10 @@ static struct pl_error *read_array(
 	size_t size = f->type == FIELD_PATHS ? sizeof(char *) : f->size;
 	size_t index = 0;
 
+	if (f->type == FIELD_PATHS && n->kind == YML_SCALAR)
+		return pl_error_hint(spot_refuse(f, n, at), "put it in brackets: [ ]");
 	if (n->kind != (f->type == FIELD_NAMED ? YML_MAP : YML_LIST))
-		return refuse(f, n, at);
+		return spot_refuse(f, n, at);
 	if (n->count == 0)
 		return NULL;
 	char *array = calloc(n->count, size);
@@ -319,24 +194,13 @@ static struct pl_error *read_array(
 	memcpy((char *)base + f->offset, &array, sizeof array);
 	memcpy((char *)base + f->count, &n->count, sizeof n->count);
 	for (const struct yml_node *item = n->first; item != NULL; item = item->next, index++) {
-		struct spot item_at = below(at, item->key, item);
+		struct spot item_at = spot_below(at, item->key, item);
 		item_at.index = index;
 		struct pl_error *e = read_member(f, item, array + index * size, &item_at);
 		if (e != NULL)
 			return e;
 	}
 	return NULL;
-}
-
-static struct pl_error *missing(const struct field *f, const struct spot *at)
-{
-	char path[256];
-	char want[320];
-
-	return here(pl_error_hint(pl_error_new(PL_ERR_USAGE, "%s has no '%s'", spell(at, path, sizeof path),
-					  f->name),
-			    "give it %s", accepted(f, want, sizeof want)),
-		at);
 }
 
 /* The row's key is not in the file. */
@@ -346,9 +210,9 @@ static struct pl_error *read_absent(const struct field *f, void *base, const str
 	unsigned bits = (unsigned)f->value;
 
 	if ((f->flags & FIELD_REQUIRED) != 0)
-		return missing(f, at);
+		return spot_missing(f, at);
 	if (f->type == FIELD_MAP && (f->flags & FIELD_OPTIONAL) == 0) {
-		struct spot sub_at = below(at, f->name, NULL);
+		struct spot sub_at = spot_below(at, f->name, NULL);
 		return read_map(f->sub, NULL, to, &sub_at);
 	}
 	if (f->type == FIELD_WORDS)
@@ -357,7 +221,7 @@ static struct pl_error *read_absent(const struct field *f, void *base, const str
 		return NULL;
 	struct yml_node text = {.kind = YML_SCALAR, .text = (char *)(uintptr_t)f->otherwise};
 	text.plain = f->type == FIELD_BOOL || f->type == FIELD_PORT;
-	struct spot value_at = below(at, f->name, NULL);
+	struct spot value_at = spot_below(at, f->name, NULL);
 	return read_scalar(f, &text, base, &value_at);
 }
 
@@ -370,7 +234,7 @@ static struct pl_error *read_field(
 		memcpy((char *)base + f->tag, &f->value, sizeof f->value);
 	switch (f->type) {
 	case FIELD_MAP:
-		return n->kind == YML_MAP ? read_map(f->sub, n, to, at) : refuse(f, n, at);
+		return n->kind == YML_MAP ? read_map(f->sub, n, to, at) : spot_refuse(f, n, at);
 	case FIELD_WORD:
 		if (f->sub == NULL || n->kind != YML_MAP)
 			return read_scalar(f, n, base, at);
@@ -387,28 +251,6 @@ static struct pl_error *read_field(
 	}
 }
 
-static struct pl_error *unknown(const struct field *fields, const struct yml_node *n, const struct spot *at)
-{
-	const char *names[32];
-	size_t count = 0;
-	char shown[72];
-	char path[256];
-	char valid[320];
-	struct spot key_at = below(at, n->key, n);
-
-	for (const struct field *f = fields; f->name != NULL && count < 32; f++)
-		names[count++] = f->name;
-	struct pl_error *e = pl_error_new(PL_ERR_USAGE, "unknown key '%s' in %s",
-		pl_escape_str(n->key, shown, sizeof shown), spell(at, path, sizeof path));
-	const char *near = pl_nearest(n->key, names, count);
-	list_fields(fields, 0, valid, sizeof valid);
-	if (near != NULL)
-		e = pl_error_hint(e, "did you mean '%s'?", near);
-	else
-		e = pl_error_hint(e, "its keys are %s", valid);
-	return here(e, &key_at);
-}
-
 /* Of the rows marked FIELD_ONE_OF exactly one must be given. */
 static struct pl_error *check_one_of(
 	const struct field *fields, const struct yml_node *map, const struct spot *at)
@@ -417,7 +259,7 @@ static struct pl_error *check_one_of(
 	char names[128];
 	char path[256];
 
-	list_fields(fields, FIELD_ONE_OF, names, sizeof names);
+	spot_list_fields(fields, FIELD_ONE_OF, names, sizeof names);
 	if (names[0] == '\0')
 		return NULL;
 	for (const struct field *f = fields; f->name != NULL; f++) {
@@ -425,18 +267,21 @@ static struct pl_error *check_one_of(
 		if ((f->flags & FIELD_ONE_OF) == 0 || n == NULL)
 			continue;
 		if (given != NULL) {
-			struct spot second = below(at, f->name, n);
-			return here(pl_error_hint(pl_error_new(PL_ERR_USAGE, "%s has both '%s' and '%s'",
-							  spell(at, path, sizeof path), given->name, f->name),
-					    "give exactly one of %s", names),
+			struct spot second = spot_below(at, f->name, n);
+			return spot_error(
+				pl_error_hint(
+					pl_error_new(PL_ERR_USAGE, "%s has both '%s' and '%s'",
+						spot_spell(at, path, sizeof path), given->name, f->name),
+					"give exactly one of %s", names),
 				&second);
 		}
 		given = f;
 	}
 	if (given != NULL)
 		return NULL;
-	return here(
-		pl_error_new(PL_ERR_USAGE, "%s needs one of %s", spell(at, path, sizeof path), names), at);
+	return spot_error(
+		pl_error_new(PL_ERR_USAGE, "%s needs one of %s", spot_spell(at, path, sizeof path), names),
+		at);
 }
 
 /* map may be NULL: all defaults. */
@@ -444,27 +289,62 @@ static struct pl_error *read_map(
 	const struct field *fields, const struct yml_node *map, void *base, const struct spot *at)
 {
 	static const struct field any = {.type = FIELD_MAP};
-	struct pl_error *e = NULL;
 
 	if (map != NULL && yml_is_null(map))
 		map = NULL;
 	if (map != NULL && map->kind != YML_MAP)
-		return refuse(&any, map, at);
-	for (const struct yml_node *n = map != NULL ? map->first : NULL; n != NULL; n = n->next) {
-		const struct field *f = fields;
-		while (f->name != NULL && strcmp(f->name, n->key) != 0)
-			f++;
-		if (f->name == NULL)
-			return unknown(fields, n, at);
-	}
-	e = check_one_of(fields, map, at);
+		return spot_refuse(&any, map, at);
+	struct pl_error *e = check_one_of(fields, map, at);
 	for (const struct field *f = fields; e == NULL && f->name != NULL; f++) {
 		const struct yml_node *n = yml_get(map, f->name);
-		struct spot field_at = below(at, f->name, n);
+		struct spot field_at = spot_below(at, f->name, n);
 		if (n != NULL)
 			e = read_field(f, n, base, &field_at);
 		else if ((f->flags & FIELD_ONE_OF) == 0)
 			e = read_absent(f, base, at);
+	}
+	return e;
+}
+
+static struct pl_error *check_keys(
+	const struct field *fields, const struct yml_node *map, const struct spot *at);
+
+/* The keys of what stands under the row's key, where that is maps at all. */
+static struct pl_error *check_value_keys(
+	const struct field *f, const struct yml_node *n, const struct spot *at)
+{
+	struct spot value_at = spot_below(at, f->name, n);
+	struct pl_error *e = NULL;
+	size_t index = 0;
+
+	if (f->sub == NULL)
+		return NULL;
+	if (f->type != FIELD_MAPS && f->type != FIELD_NAMED)
+		return check_keys(f->sub, n, &value_at);
+	for (const struct yml_node *item = n->first; e == NULL && item != NULL; item = item->next) {
+		struct spot item_at = spot_below(&value_at, item->key, item);
+		item_at.index = index++;
+		e = check_keys(f->sub, item, &item_at);
+	}
+	return e;
+}
+
+/*
+ * Every key of the file has a row. Asked before any value is looked at: a
+ * misspelt key explains what would else be reported as missing.
+ */
+static struct pl_error *check_keys(
+	const struct field *fields, const struct yml_node *map, const struct spot *at)
+{
+	struct pl_error *e = NULL;
+
+	if (map->kind != YML_MAP)
+		return NULL;
+	for (const struct yml_node *n = map->first; e == NULL && n != NULL; n = n->next) {
+		const struct field *f = fields;
+		while (f->name != NULL && strcmp(f->name, n->key) != 0)
+			f++;
+		e = f->name == NULL ? spot_unknown(fields, n, at) : check_value_keys(f, n, at);
 	}
 	return e;
 }
@@ -474,5 +354,6 @@ struct pl_error *schema_read(
 {
 	struct spot top = {.src = src, .line = root->line};
 
-	return read_map(fields, root, base, &top);
+	struct pl_error *e = check_keys(fields, root, &top);
+	return e != NULL ? e : read_map(fields, root, base, &top);
 }
