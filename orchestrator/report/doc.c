@@ -1,0 +1,187 @@
+#include "orchestrator/report/doc.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "base/wait.h"
+
+static const struct doc_outcome outcomes[] = {
+	{"as-expected", "As expected", DOC_GOOD},
+	{"not-as-expected", "Not as expected", DOC_BAD},
+	{"no-core", "It panicked as expected, but no complete core arrived", DOC_WARN},
+	{"lab-failed", "The lab failed", DOC_BAD},
+	{"not-restored", "Something is not restored", DOC_BAD},
+	{"interrupted", "Interrupted", DOC_WARN},
+	{"", "The run says nothing of how it ended", DOC_WARN},
+};
+
+const struct doc_outcome *doc_outcome(const json_t *doc)
+{
+	const char *name = pl_json_str_or(doc, "outcome", "");
+	const struct doc_outcome *o = outcomes;
+	while (o->name[0] != '\0' && strcmp(o->name, name) != 0)
+		o++;
+	return o;
+}
+
+const char *doc_scalar(const json_t *value, struct doc_field *f)
+{
+	f->text[0] = '\0';
+	if (json_is_string(value))
+		return pl_escape(
+			json_string_value(value), json_string_length(value), f->text, sizeof f->text);
+	if (json_is_integer(value))
+		snprintf(f->text, sizeof f->text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	else if (json_is_real(value))
+		snprintf(f->text, sizeof f->text, "%g", json_real_value(value));
+	else if (json_is_boolean(value))
+		snprintf(f->text, sizeof f->text, "%s", json_is_true(value) ? "yes" : "no");
+	return f->text;
+}
+
+const char *doc_field(const json_t *o, const char *key, struct doc_field *f)
+{
+	return doc_scalar(json_object_get(o, key), f);
+}
+
+bool doc_has(const json_t *o, const char *key)
+{
+	struct doc_field f;
+	return doc_field(o, key, &f)[0] != '\0';
+}
+
+const char *doc_command(const json_t *o, const char *key, struct doc_field *f)
+{
+	doc_field(o, key, f);
+	char *to = f->text;
+	for (const char *from = f->text; *from != '\0'; from++) {
+		if (from[0] == '\\' && from[1] == '\\')
+			from++;
+		*to++ = *from;
+	}
+	*to = '\0';
+	return f->text;
+}
+
+double doc_number(const json_t *o, const char *key, double otherwise)
+{
+	const json_t *value = json_object_get(o, key);
+	return json_is_number(value) ? json_number_value(value) : otherwise;
+}
+
+const char *doc_duration(const json_t *o, const char *key, struct doc_field *f)
+{
+	static const double century = 3.2e9;
+	double seconds = doc_number(o, key, -1);
+	f->text[0] = '\0';
+	if (seconds >= 0 && seconds < century)
+		pl_format_time((int64_t)(seconds * (double)PL_SECOND), f->text, sizeof f->text);
+	return f->text;
+}
+
+const char *doc_size(const json_t *o, const char *key, struct doc_field *f)
+{
+	int64_t bytes = pl_json_int_or(o, key, -1);
+	f->text[0] = '\0';
+	if (bytes >= 0)
+		pl_format_size((uint64_t)bytes, f->text, sizeof f->text);
+	return f->text;
+}
+
+bool doc_time(const json_t *o, const char *key, double *ret)
+{
+	struct tm t = {0};
+	unsigned ms = 0;
+	int end = -1;
+	const char *text = pl_json_str_or(o, key, "");
+	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3uZ%n", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour,
+		    &t.tm_min, &t.tm_sec, &ms, &end) != 7 ||
+		end < 0 || text[end] != '\0')
+		return false;
+	t.tm_year -= 1900;
+	t.tm_mon -= 1;
+	*ret = (double)timegm(&t) + ms / 1000.0;
+	return true;
+}
+
+static void add(struct doc_field *f, const char *before, const char *text, const char *after)
+{
+	size_t used = strlen(f->text);
+	if (text[0] != '\0')
+		snprintf(f->text + used, sizeof f->text - used, "%s%s%s", before, text, after);
+}
+
+const char *doc_guest_system(const json_t *doc, struct doc_field *f)
+{
+	const json_t *facts = json_object_get(doc, "facts");
+	struct doc_field part;
+	f->text[0] = '\0';
+	add(f, "macOS ", doc_field(facts, "product_version", &part), "");
+	add(f, f->text[0] == '\0' ? "build " : " (", doc_field(facts, "build", &part),
+		f->text[0] == '\0' ? "" : ")");
+	add(f, f->text[0] == '\0' ? "xnu " : ", xnu ", doc_field(facts, "xnu", &part), "");
+	add(f, f->text[0] == '\0' ? "" : ", ", doc_field(facts, "variant", &part), " kernel");
+	return f->text;
+}
+
+const json_t *doc_panic(const json_t *doc)
+{
+	const json_t *panic = json_object_get(doc, "panic");
+	if (!json_is_object(panic))
+		panic = json_object_get(json_object_get(doc, "core"), "panic");
+	return json_is_object(panic) ? panic : NULL;
+}
+
+struct pl_error *doc_panic_text(const json_t *doc, struct pl_buf *out, bool *ret)
+{
+	const json_t *text = json_object_get(doc, "panic_text");
+	size_t size = json_string_length(text);
+	*ret = size > 0;
+	struct pl_error *e =
+		pl_escape_lines(json_string_value(text), size < DOC_TEXT_MAX ? size : DOC_TEXT_MAX, out);
+	if (e == NULL && size > DOC_TEXT_MAX)
+		e = pl_buf_printf(out, "\n(cut here: %zu bytes in all)\n", size);
+	return e;
+}
+
+/* ".." as a component, at any place. */
+static bool climbs(const char *path)
+{
+	for (const char *p = path; p != NULL; p = strchr(p, '/')) {
+		p += *p == '/';
+		if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+const char *doc_relative_path(const json_t *o, const char *key)
+{
+	const char *path = pl_json_str_or(o, key, "");
+	return path[0] == '/' || climbs(path) ? "" : path;
+}
+
+const json_t *doc_evidence(const json_t *doc, const char *kind)
+{
+	const json_t *list = json_object_get(doc, "evidence");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *one = json_array_get(list, i);
+		if (strcmp(pl_json_str_or(one, "kind", ""), kind) == 0)
+			return one;
+	}
+	return NULL;
+}
+
+enum doc_restored doc_restored(const json_t *doc)
+{
+	const json_t *restored = json_object_get(doc, "restored");
+	if (json_array_size(json_object_get(restored, "left")) > 0)
+		return DOC_LEFT;
+	const json_t *complete = json_object_get(restored, "complete");
+	if (!json_is_boolean(complete))
+		return DOC_RESTORED_UNKNOWN;
+	return json_is_true(complete) ? DOC_RESTORED : DOC_LEFT;
+}

@@ -1,0 +1,79 @@
+/*
+ * A run's report: for the terminal, as HTML and as Markdown, all made from one
+ * JSON document that the run writes into its folder as report.json.
+ *
+ * The document. A run can fail at any point, so every field may be absent or
+ * null; a field of the wrong type counts as absent. Times are
+ * "2026-01-31T23:59:59.123Z", durations seconds (may be fractional), sizes
+ * bytes, addresses strings ("0xffffff80...").
+ *
+ *   paniclab     version that made the run
+ *   simulated    true: the lab was the simulated one
+ *   id           the run's id, also its folder's name: "20261121-101500-ab12"
+ *   folder       absolute path of the run's folder, for people (optional)
+ *   scenario, guest      names
+ *   started, finished, seconds
+ *   outcome      as-expected, not-as-expected, no-core, lab-failed,
+ *                not-restored, interrupted
+ *   exit_code    of the command that ran it
+ *   error        null, or {line: as printed, chain: with every context}
+ *   vm           {id, vmx, name}
+ *   address      {ip, source}
+ *   server       {address, port}
+ *   facts        what the guest said of itself before the change: {product_version,
+ *                build, kernel_version, xnu, variant, kernel_uuid, model, sip,
+ *                interface, nic_driver}
+ *   boot_args    {before, during}
+ *   steps        [{name, reason, status: done|failed|skipped|not-reached,
+ *                started, seconds, detail, undo: none|done|failed|pending,
+ *                undo_seconds}] in the order of the plan
+ *   evidence     [{kind: core|core-gz|panic_report|serial_log|system_log,
+ *                path: relative to the run's folder, bytes,
+ *                status: complete|incomplete|missing, detail}]
+ *   dump         the transfer: {name, peer, bytes, packets, resent, seconds,
+ *                complete, reason, gzip}
+ *   core         what `paniclab inspect --json` prints for the core
+ *   panic        the panic, decoded: {string, cpu, caller, source, process,
+ *                boot_args, backtrace: [{frame, address, symbol, offset, image}],
+ *                kexts: [{id, version, uuid, start, end, dependencies}], signature};
+ *                absent: core's own `panic` is used
+ *   panic_text   the panic log as the kernel wrote it
+ *   restored     {complete, left: [{what, by_hand}]}
+ *
+ * Most of the text comes from a guest that has just crashed: it is hostile.
+ * Control bytes are shown as \xNN; HTML and Markdown are escaped; links are
+ * relative, percent-encoded, and never leave the run's folder. Long lists and
+ * texts are cut and say so. The pages load nothing and run nothing.
+ */
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/** What out needs at most, as its max, for any document. */
+#define REPORT_MAX (64u << 20)
+
+/**
+ * For the terminal: the outcome first, then why it panicked, where the core
+ * is, which kernel it was, whether all is restored (and how to do the rest by
+ * hand), and where the report is. `color` uses ANSI colours. Appends.
+ */
+struct pl_error *report_text(const json_t *doc, bool color, struct pl_buf *out) PL_MUST_USE;
+
+/** One self-contained page (templates/report.html). Appends. */
+struct pl_error *report_html(const json_t *doc, struct pl_buf *out) PL_MUST_USE;
+
+/** GitHub's Markdown, fit for an issue or a CI summary. Appends. */
+struct pl_error *report_markdown(const json_t *doc, struct pl_buf *out) PL_MUST_USE;
+
+/** Writes report.html and report.md into run_dir, mode 0600. */
+struct pl_error *report_write_pages(const char *run_dir, const json_t *doc) PL_MUST_USE;
+
+/** Writes report.json first, then the pages: the data survives a page's failure. */
+struct pl_error *report_write_all(const char *run_dir, const json_t *doc) PL_MUST_USE;
+
+#endif
