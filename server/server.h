@@ -27,7 +27,7 @@ struct server_config {
 	const char *dir;   /* made if absent */
 	uint64_t max_size; /* bytes of one file; 0: no limit */
 	size_t max_sessions;
-	int64_t idle_timeout; /* ns without a packet before a transfer counts as dead */
+	int64_t idle_timeout;               /* ns without a packet before a transfer counts as dead */
 	const struct server_network *allow; /* none: any source */
 	size_t allow_count;
 };
@@ -51,7 +51,7 @@ struct server_event {
 	/* DONE */
 	const char *path; /* where it is now */
 	uint64_t packets;
-	uint64_t resent; /* packets that came again */
+	uint64_t resent;  /* packets that came again */
 	int64_t duration; /* ns */
 	bool complete;
 	const char *reason; /* why not complete or refused; "" else */
@@ -63,7 +63,8 @@ struct server_event {
 struct server;
 
 struct pl_error *server_create(const struct server_config *c, const struct pl_log *log,
-	void (*on_event)(void *arg, const struct server_event *e), void *arg, struct server **ret) PL_MUST_USE;
+	void (*on_event)(void *arg, const struct server_event *e), void *arg,
+	struct server **ret) PL_MUST_USE;
 
 int server_fd(const struct server *s);
 const char *server_address(const struct server *s); /* "127.0.0.1" */

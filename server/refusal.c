@@ -1,0 +1,37 @@
+#include "server/refusal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "base/wait.h"
+
+/* Longer than a burst of tries, shorter than a new dump of a guest that rebooted. */
+#define FRESH (5 * PL_SECOND)
+
+const struct refusal *refusals_find(const struct refusals *r, struct peer peer, const char *name, int64_t now)
+{
+	char escaped[REFUSAL_NAME_MAX];
+
+	pl_escape_str(name, escaped, sizeof escaped);
+	for (unsigned i = 0; i < REFUSALS_KEPT; i++) {
+		const struct refusal *f = &r->kept[i];
+		if (f->until > now && f->peer.address == peer.address && f->peer.port == peer.port &&
+			strcmp(f->name, escaped) == 0)
+			return f;
+	}
+	return NULL;
+}
+
+const struct refusal *refusals_add(struct refusals *r, struct peer peer, const char *name, uint32_t code,
+	const char *reason, int64_t now)
+{
+	struct refusal *f = &r->kept[r->next++ % REFUSALS_KEPT];
+
+	f->peer = peer;
+	f->code = code;
+	f->until = now + FRESH;
+	pl_escape_str(name, f->name, sizeof f->name);
+	snprintf(f->reason, sizeof f->reason, "%s", reason);
+	return f;
+}
