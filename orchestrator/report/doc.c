@@ -164,15 +164,22 @@ const char *doc_relative_path(const json_t *o, const char *key)
 	return path[0] == '/' || climbs(path) ? "" : path;
 }
 
-const json_t *doc_evidence(const json_t *doc, const char *kind)
+static const json_t *evidence_of_kind(const json_t *doc, const char *kind)
 {
 	const json_t *list = json_object_get(doc, "evidence");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *one = json_array_get(list, i);
-		if (strcmp(pl_json_str_or(one, "kind", ""), kind) == 0)
+		if (strcmp(pl_json_str_or(one, "kind", ""), kind) == 0 &&
+			strcmp(pl_json_str_or(one, "status", ""), "missing") != 0)
 			return one;
 	}
 	return NULL;
+}
+
+const json_t *doc_core_file(const json_t *doc)
+{
+	const json_t *core = evidence_of_kind(doc, "core");
+	return core != NULL ? core : evidence_of_kind(doc, "core-gz");
 }
 
 enum doc_restored doc_restored(const json_t *doc)

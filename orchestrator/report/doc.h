@@ -57,8 +57,8 @@ struct pl_error *doc_panic_text(const json_t *doc, struct pl_buf *out, bool *ret
 /** The path if it stays below the run's folder, "" otherwise. Not escaped. */
 const char *doc_relative_path(const json_t *o, const char *key);
 
-/** The evidence of that kind, or NULL. */
-const json_t *doc_evidence(const json_t *doc, const char *kind);
+/** The evidence that is the core: unpacked, else packed, NULL if neither is there. */
+const json_t *doc_core_file(const json_t *doc);
 
 enum doc_tone { DOC_GOOD, DOC_WARN, DOC_BAD };
 

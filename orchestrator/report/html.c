@@ -1,5 +1,6 @@
 #include "orchestrator/report/html.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/embed.h"
@@ -156,12 +157,11 @@ static void tile(struct emit *w, const char *label, const char *tone, const char
 static void core_tile(struct emit *w, const json_t *doc)
 {
 	struct doc_field size, status;
-	const json_t *core = doc_evidence(doc, "core");
-	if (core == NULL)
-		core = doc_evidence(doc, "core-gz");
-	doc_size(core, "bytes", &size);
+	const json_t *core = doc_core_file(doc);
+	if (doc_size(core, "bytes", &size)[0] == '\0')
+		snprintf(size.text, sizeof size.text, "size not known");
 	doc_field(core, "status", &status);
-	if (core == NULL || strcmp(status.text, "missing") == 0)
+	if (core == NULL)
 		tile(w, "Core", "", "none");
 	else if (strcmp(status.text, "complete") == 0)
 		tile(w, "Core, complete", "good", size.text);

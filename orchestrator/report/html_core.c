@@ -1,5 +1,6 @@
 #include "orchestrator/report/html.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -78,8 +79,9 @@ void html_core(struct emit *w, const json_t *doc)
 
 static void evidence_link(struct emit *w, const json_t *one)
 {
-	const char *path = doc_relative_path(one, "path");
 	struct doc_field f;
+	bool missing = strcmp(doc_field(one, "status", &f), "missing") == 0;
+	const char *path = missing ? "" : doc_relative_path(one, "path");
 	emit(w, "<td class=\"mono\">");
 	if (path[0] != '\0') {
 		emit(w, "<a href=\"");
@@ -94,7 +96,10 @@ static void evidence_status(struct emit *w, const json_t *one)
 {
 	struct doc_field f;
 	doc_field(one, "status", &f);
-	html_cell_text(w, strcmp(f.text, "complete") == 0 ? "good" : "bad", f.text);
+	const char *tone = strcmp(f.text, "complete") == 0  ? "good"
+			   : strcmp(f.text, "missing") == 0 ? "dim"
+							    : "bad";
+	html_cell_text(w, tone, f.text);
 }
 
 void html_evidence(struct emit *w, const json_t *doc)
@@ -113,7 +118,8 @@ void html_evidence(struct emit *w, const json_t *doc)
 		emit(w, "<tr>");
 		html_cell(w, "", one, "kind");
 		evidence_link(w, one);
-		html_cell_text(w, "number", doc_size(one, "bytes", &f));
+		html_cell_text(
+			w, "number", pl_json_int_or(one, "bytes", 0) == 0 ? "" : doc_size(one, "bytes", &f));
 		evidence_status(w, one);
 		html_cell(w, "dim", one, "detail");
 		emit(w, "</tr>\n");

@@ -14,7 +14,7 @@ static void backtrace(struct emit *w, const json_t *frames)
 	for (size_t i = 0; i < count && i < DOC_ROWS_MAX; i++) {
 		const json_t *frame = json_array_get(frames, i);
 		struct doc_field f;
-		emit_printf(w, "<tr><td class=\"number dim\">%zu</td><td class=\"mono\">", i);
+		emit_printf(w, "<tr><td class=\"number mono dim\">%zu</td><td class=\"mono\">", i);
 		emit_html(w, doc_field(frame, "symbol", &f));
 		if (doc_field(frame, "offset", &f)[0] != '\0') {
 			emit(w, " <span class=\"dim\">+ ");

@@ -7,7 +7,7 @@
 #include "orchestrator/report/doc.h"
 #include "orchestrator/report/emit.h"
 
-#define FRAMES_SHOWN 6
+#define FRAMES_SHOWN 10
 
 static const char *color_of(enum doc_tone tone)
 {
@@ -102,19 +102,19 @@ static void panic(struct emit *w, const json_t *doc)
 	}
 }
 
-/* "PATH (812.0 MiB, complete)": the unpacked core if there is one, else the packed. */
+/* "PATH (812.0 MiB) complete": the unpacked core if there is one, else the packed. */
 static void core_file(struct emit *w, const json_t *doc, bool color)
 {
 	struct doc_field f;
-	const json_t *core = doc_evidence(doc, "core");
-	if (core == NULL)
-		core = doc_evidence(doc, "core-gz");
+	const json_t *core = doc_core_file(doc);
 	label(w, "core");
 	if (core == NULL) {
 		emit(w, "none\n");
 		return;
 	}
-	emit(w, doc_field(core, "path", &f));
+	if (doc_command(doc, "folder", &f)[0] != '\0' && doc_relative_path(core, "path")[0] != '\0')
+		emit_printf(w, "%s/", f.text);
+	emit(w, doc_command(core, "path", &f));
 	if (doc_size(core, "bytes", &f)[0] != '\0')
 		emit_printf(w, " (%s)", f.text);
 	if (doc_field(core, "status", &f)[0] != '\0') {
