@@ -1,6 +1,7 @@
 #include "orchestrator/config/lab.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -313,9 +314,26 @@ struct pl_error *lab_print_json(const struct lab *lab, struct pl_buf *out)
 	return schema_write(lab_fields, lab, SCHEMA_JSON, out);
 }
 
+/* "a, b, c", cut with "..." where a lab has more than a line can hold. */
+static void list_names(const char *const *names, size_t count, char *out, size_t size)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < count; i++) {
+		if (used + strlen(names[i]) + sizeof ", ..." > size) {
+			snprintf(out + used, size - used, "...");
+			return;
+		}
+		used += (size_t)snprintf(
+			out + used, size - used, "%s%s", names[i], i + 1 < count ? ", " : "");
+	}
+}
+
 static struct pl_error *no_guest(const struct lab *lab, const char *name)
 {
 	char shown[72];
+	char all[320];
 	const char **names = calloc(lab->guests_count, sizeof *names);
 
 	if (names == NULL)
@@ -325,8 +343,11 @@ static struct pl_error *no_guest(const struct lab *lab, const char *name)
 	struct pl_error *e =
 		pl_error_new(PL_ERR_USAGE, "no guest '%s'", pl_escape_str(name, shown, sizeof shown));
 	const char *near = pl_nearest(name, names, lab->guests_count);
-	e = pl_error_hint(e, near != NULL ? "did you mean '%s'?" : "the first of its guests is '%s'",
-		near != NULL ? near : names[0]);
+	list_names(names, lab->guests_count, all, sizeof all);
+	if (near != NULL)
+		e = pl_error_hint(e, "did you mean '%s'?", near);
+	else
+		e = pl_error_hint(e, "its guests are %s", all);
 	free(names);
 	return pl_error_at(e, "%s", lab->path);
 }

@@ -23,7 +23,7 @@
 
 enum field_type {
 	FIELD_TEXT,  /* char *, one line, at most 4095 bytes */
-	FIELD_LINES, /* char *, at most 64 KiB */
+	FIELD_LINES, /* char *, at most 64 KiB, final newlines dropped */
 	FIELD_PATH,  /* char *, made absolute; "" is never one */
 	FIELD_PORT,  /* uint16_t, at least `min` */
 	FIELD_SIZE,  /* uint64_t bytes, at least `min` */

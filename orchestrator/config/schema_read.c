@@ -31,9 +31,18 @@ static const char *text_flaw(const struct field *f, const char *text)
 	}
 	if (strlen(text) > (lines ? LINES_MAX : TEXT_MAX))
 		return "it is too long";
-	if (text[0] == '\0' && (f->flags & FIELD_EMPTY) == 0)
+	if (text[strspn(text, "\n")] == '\0' && (f->flags & FIELD_EMPTY) == 0)
 		return "it is empty";
 	return NULL;
+}
+
+/* A block ("|") ends in a newline that nobody meant. */
+static void drop_final_newlines(char *text)
+{
+	size_t length = strlen(text);
+
+	while (length > 0 && text[length - 1] == '\n')
+		text[--length] = '\0';
 }
 
 static struct pl_error *read_text(
@@ -53,6 +62,7 @@ static struct pl_error *read_text(
 							       : pl_strdup(n->text, &value);
 	if (e != NULL)
 		return spot_unusable(e, at);
+	drop_final_newlines(value);
 	memcpy((char *)base + f->offset, &value, sizeof value);
 	return NULL;
 }
