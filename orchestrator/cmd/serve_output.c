@@ -1,0 +1,165 @@
+#include "orchestrator/cmd/serve_output.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+
+#include "base/text.h"
+#include "base/wait.h"
+
+/* Between two progress lines where there is no terminal to draw a live one on. */
+#define PLAIN_PROGRESS_EVERY (5 * PL_SECOND)
+
+void serve_output_init(struct serve_output *o, struct cmd_env *env)
+{
+	*o = (struct serve_output){.env = env};
+	pthread_mutex_init(&o->mutex, NULL);
+}
+
+void serve_output_deinit(struct serve_output *o)
+{
+	pthread_mutex_destroy(&o->mutex);
+}
+
+/* ---- JSON ---------------------------------------------------------------------- */
+
+/* Takes the object. A line that has no memory is lost; the file it is about is not. */
+static void put_json(struct serve_output *o, json_t *line)
+{
+	if (line) {
+		json_dumpf(line, o->env->out, JSON_COMPACT);
+		fputc('\n', o->env->out);
+	}
+	json_decref(line);
+}
+
+static json_t *done_json(const struct server_event *e, const char *core, const char *uuid)
+{
+	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:f, s:I, s:s, s:s, s:s, s:s?}",
+		"event", "done", "name", e->name, "peer", e->peer, "path", e->path, "bytes",
+		(json_int_t)e->bytes, "packets", (json_int_t)e->packets, "resent", (json_int_t)e->resent,
+		"seconds", (double)e->duration / (double)PL_SECOND, "bytes_per_second",
+		(json_int_t)e->bytes_per_second, "status", e->complete ? "complete" : "incomplete", "reason",
+		e->reason, "gzip", server_gzip_name(e->gzip), "kernel_uuid", uuid);
+
+	if (line && core)
+		json_object_set_new(line, "core", json_string(core));
+	return line;
+}
+
+static json_t *event_json(const struct server_event *e)
+{
+	switch (e->kind) {
+	case SERVER_STARTED:
+		return json_pack("{s:s, s:s, s:s, s:i}", "event", "started", "name", e->name, "peer", e->peer,
+			"features", (int)e->features);
+	case SERVER_PROGRESS:
+		return json_pack("{s:s, s:s, s:s, s:I, s:I}", "event", "progress", "name", e->name, "peer",
+			e->peer, "bytes", (json_int_t)e->bytes, "bytes_per_second",
+			(json_int_t)e->bytes_per_second);
+	case SERVER_REFUSED:
+		return json_pack("{s:s, s:s, s:s, s:i, s:s}", "event", "refused", "peer", e->peer, "name",
+			e->name, "code", (int)e->code, "reason", e->reason);
+	case SERVER_DONE:
+		break;
+	}
+	return NULL;
+}
+
+/* ---- text ---------------------------------------------------------------------- */
+
+/* A live progress line gives way to what follows. */
+static void clear_live(struct serve_output *o)
+{
+	if (o->env->terminal)
+		fputs("\r\033[K", o->env->err);
+}
+
+static void progress_text(struct serve_output *o, const struct server_event *e)
+{
+	char bytes[32];
+	char rate[32];
+
+	if (!o->env->terminal && pl_now() - o->progress_at < PLAIN_PROGRESS_EVERY)
+		return;
+	o->progress_at = pl_now();
+	clear_live(o);
+	fprintf(o->env->err, "%s: %s, %s/s%s", e->name, pl_format_size(e->bytes, bytes, sizeof bytes),
+		pl_format_size(e->bytes_per_second, rate, sizeof rate), o->env->terminal ? "" : "\n");
+	fflush(o->env->err);
+}
+
+static void event_text(struct serve_output *o, const struct server_event *e)
+{
+	FILE *err = o->env->err;
+
+	if (o->env->quiet && e->kind != SERVER_REFUSED)
+		return;
+	if (e->kind == SERVER_PROGRESS) {
+		progress_text(o, e);
+		return;
+	}
+	clear_live(o);
+	if (e->kind == SERVER_STARTED)
+		fprintf(err, "%s: started by %s\n", e->name, e->peer);
+	else
+		fprintf(err, "%s: refused to %s: %s\n", e->name, e->peer, e->reason);
+	fflush(err);
+}
+
+static void done_text(
+	struct serve_output *o, const struct server_event *e, const char *core, const char *uuid)
+{
+	char bytes[32];
+	char time[32];
+
+	clear_live(o);
+	fflush(o->env->err);
+	fprintf(o->env->out, "%s: %s, %s in %s", e->path, e->complete ? "complete" : "incomplete",
+		pl_format_size(e->bytes, bytes, sizeof bytes),
+		pl_format_time(e->duration, time, sizeof time));
+	if (e->reason[0])
+		fprintf(o->env->out, " (%s)", e->reason);
+	if (e->gzip != SERVER_GZIP_NONE)
+		fprintf(o->env->out, ", gzip %s", server_gzip_name(e->gzip));
+	if (core)
+		fprintf(o->env->out, ", core %s", core);
+	if (uuid)
+		fprintf(o->env->out, ", kernel %s", uuid);
+	fputc('\n', o->env->out);
+}
+
+/* ---- either ---------------------------------------------------------------------- */
+
+void serve_say_listening(struct serve_output *o, const char *address, uint16_t port)
+{
+	pthread_mutex_lock(&o->mutex);
+	if (o->env->json)
+		put_json(o, json_pack("{s:s, s:s, s:i}", "event", "listening", "address", address, "port",
+				    (int)port));
+	else
+		fprintf(o->env->out, "listening on %s:%u\n", address, (unsigned)port);
+	fflush(o->env->out);
+	pthread_mutex_unlock(&o->mutex);
+}
+
+void serve_say_event(struct serve_output *o, const struct server_event *e)
+{
+	pthread_mutex_lock(&o->mutex);
+	if (o->env->json)
+		put_json(o, event_json(e));
+	else
+		event_text(o, e);
+	fflush(o->env->out);
+	pthread_mutex_unlock(&o->mutex);
+}
+
+void serve_say_done(struct serve_output *o, const struct server_event *e, const char *core, const char *uuid)
+{
+	pthread_mutex_lock(&o->mutex);
+	if (o->env->json)
+		put_json(o, done_json(e, core, uuid));
+	else
+		done_text(o, e, core, uuid);
+	fflush(o->env->out);
+	pthread_mutex_unlock(&o->mutex);
+}
