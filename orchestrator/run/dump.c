@@ -141,7 +141,7 @@ struct pl_error *dump_start(const struct server_config *c, const struct pl_log *
 		e = start_thread(d);
 	}
 	if (e != NULL) {
-		dump_stop(d);
+		dump_stop(d, NULL);
 		return e;
 	}
 	*ret = d;
@@ -188,7 +188,7 @@ const struct pl_cancel *dump_began(struct dump *d)
 	return &d->began;
 }
 
-void dump_stop(struct dump *d)
+void dump_stop(struct dump *d, struct dump_state *last)
 {
 	if (d == NULL)
 		return;
@@ -197,6 +197,8 @@ void dump_stop(struct dump *d)
 		pthread_join(d->thread, NULL);
 	}
 	server_destroy(d->server);
+	if (last != NULL)
+		*last = d->state;
 	if (d->began.read_fd >= 0)
 		pl_cancel_deinit(&d->began);
 	if (d->stop.read_fd >= 0)

@@ -56,7 +56,10 @@ struct pl_error *dump_wait(struct dump *d, unsigned seen, const struct pl_wait *
  */
 const struct pl_cancel *dump_began(struct dump *d);
 
-/** Stops the thread; what is under way is kept as incomplete. NULL-safe. */
-void dump_stop(struct dump *d);
+/**
+ * Stops the thread; what is under way is kept as incomplete. The last state
+ * goes to *last when that is not NULL. NULL-safe.
+ */
+void dump_stop(struct dump *d, struct dump_state *last);
 
 #endif

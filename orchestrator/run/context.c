@@ -1,0 +1,124 @@
+#include "orchestrator/run/context.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "orchestrator/run/find_address.h"
+#include "orchestrator/run/store.h"
+
+struct pl_error *run_context_init(struct run *r, const struct run_options *o)
+{
+	*r = (struct run){.o = o, .lab = o->lab, .scenario = o->scenario, .log = o->log, .lock = {.fd = -1}};
+	r->doc = json_object();
+	if (r->doc == NULL)
+		return pl_error_nomem();
+	struct pl_error *e = NULL;
+	if (o->scenario->guest != NULL)
+		e = lab_guest_find(o->lab, o->scenario->guest, &r->cfg);
+	else if (o->lab->guests_count == 1)
+		r->cfg = &o->lab->guests[0];
+	else
+		e = pl_error_hint(pl_error_at(pl_error_new(PL_ERR_USAGE, "no guest is named, and the lab has %zu",
+						      o->lab->guests_count),
+					  "%s", o->scenario->path),
+			"add `guest: NAME`");
+	if (e == NULL && secret_given(&r->cfg->vm_password))
+		e = secret_read(&r->cfg->vm_password, "vm_password", &r->vm_password);
+	if (e == NULL)
+		e = fusion_open(&r->lab->fusion, r->vm_password, r->log, &r->host);
+	return e;
+}
+
+void run_context_deinit(struct run *r)
+{
+	guest_close(r->guest);
+	guest_facts_deinit(&r->facts);
+	dump_stop(r->dump, NULL);
+	serial_deinit(&r->serial);
+	vm_close(&r->host);
+	vm_deinit(&r->vm);
+	secret_free(r->vm_password);
+	journal_close(r->journal);
+	pl_lock_release(&r->lock);
+	free(r->boot_args);
+	free(r->id);
+	free(r->dir);
+	json_decref(r->doc);
+	*r = (struct run){.lock = {.fd = -1}};
+}
+
+struct pl_wait run_wait(const struct run *r, int64_t ns)
+{
+	return pl_wait_for(ns, r->o->cancel);
+}
+
+struct pl_error *run_intent(struct run *r, const char *change, json_t *before, int64_t *id)
+{
+	return journal_intent(r->journal, change, before, id);
+}
+
+struct pl_error *run_connect(struct run *r, const struct pl_wait *w)
+{
+	struct find_address_result found;
+	struct pl_error *e = find_address(&(struct find_address_args){.backend = &r->host,
+						  .vm = &r->vm,
+						  .fixed = r->cfg->address,
+						  .ssh_port = r->cfg->ssh.port,
+						  .leases = (const char *const *)r->lab->host.leases,
+						  .leases_count = r->lab->host.leases_count,
+						  .log = r->log},
+		w, &found);
+	if (e != NULL)
+		return e;
+	snprintf(r->ip, sizeof r->ip, "%s", found.ip);
+	snprintf(r->ip_source, sizeof r->ip_source, "%s", found.source);
+	struct ssh_target t = {
+		.host = r->ip,
+		.port = r->cfg->ssh.port,
+		.user = r->cfg->ssh.user,
+		.key = r->cfg->ssh.key,
+		.host_key = r->cfg->ssh.host_key,
+		.known_hosts = r->cfg->ssh.known_hosts,
+	};
+	struct ssh *ssh = NULL;
+	e = ssh_connect(&t, r->log, w, &ssh);
+	if (e == NULL)
+		e = guest_open(ssh, r->cfg, r->log, w, &r->guest);
+	return e;
+}
+
+void run_event(struct run *r, const char *event, json_t *o)
+{
+	char at[32];
+	pl_timestamp(at);
+	json_t *line = json_pack("{s:s, s:s}", "event", event, "at", at);
+	if (line == NULL || (o != NULL && json_object_update(line, o) < 0)) {
+		json_decref(line);
+		json_decref(o);
+		return;
+	}
+	json_decref(o);
+	if (r->o->ui.event != NULL)
+		r->o->ui.event(r->o->ui.arg, line);
+	char *path = NULL;
+	struct pl_error *e = r->dir == NULL ? NULL : store_path(r->dir, "events.ndjson", &path);
+	FILE *f = path == NULL ? NULL : fopen(path, "ae");
+	if (f != NULL) {
+		json_dumpf(line, f, JSON_COMPACT);
+		fputc('\n', f);
+		fclose(f);
+	}
+	pl_error_free(e);
+	free(path);
+	json_decref(line);
+}
+
+void run_report(struct run *r, const char *key, json_t *value)
+{
+	/* A report that lacks a field for want of memory is still a report. */
+	if (value != NULL)
+		json_object_set_new(r->doc, key, value);
+}

@@ -1,0 +1,71 @@
+/*
+ * What the steps of a run share. Internal to run/.
+ *
+ * run_context_init() opens nothing; each step fills in what it finds out or
+ * makes, run_context_deinit() frees it all.
+ */
+#ifndef RUN_CONTEXT_H
+#define RUN_CONTEXT_H
+
+#include "base/fs.h"
+#include "orchestrator/fusion/vm.h"
+#include "orchestrator/guest/guest.h"
+#include "orchestrator/run/dump.h"
+#include "orchestrator/run/journal.h"
+#include "orchestrator/run/run.h"
+#include "orchestrator/run/serial.h"
+
+enum run_panic { PANIC_NO, PANIC_SUSPECTED, PANIC_SEEN };
+
+struct run {
+	const struct run_options *o;
+	const struct lab *lab;
+	const struct scenario *scenario;
+	const struct lab_guest *cfg;
+	const struct pl_log *log;
+
+	char *id;
+	char *dir;
+	struct journal *journal;
+	struct pl_lock lock;
+
+	char *vm_password;
+	struct vm_backend host;
+	struct vm vm;
+	enum vm_power power_before;
+
+	char ip[16];
+	char ip_source[16];
+	struct guest *guest; /* NULL when there is no connection */
+	struct guest_facts facts;
+	char *boot_args; /* what this run set */
+
+	struct dump *dump;
+	struct dump_state dumped;
+	struct serial serial;
+	int64_t triggered; /* pl_now() */
+	enum run_panic panic;
+	char sign[256]; /* what told of the panic */
+
+	json_t *doc; /* the report */
+};
+
+struct pl_error *run_context_init(struct run *r, const struct run_options *o) PL_MUST_USE;
+void run_context_deinit(struct run *r);
+
+/** A wait of that length that Ctrl-C ends. */
+struct pl_wait run_wait(const struct run *r, int64_t ns);
+
+/** Journals an intent; the caller applies the change and then calls journal_done(). */
+struct pl_error *run_intent(struct run *r, const char *change, json_t *before, int64_t *id) PL_MUST_USE;
+
+/** Finds the guest's address and connects; fills ip, ip_source and guest. */
+struct pl_error *run_connect(struct run *r, const struct pl_wait *w) PL_MUST_USE;
+
+/** Writes an event to events.ndjson and to the UI; o is taken over. Never fails the run. */
+void run_event(struct run *r, const char *event, json_t *o);
+
+/** Puts a value into the report under key (taken over). */
+void run_report(struct run *r, const char *key, json_t *value);
+
+#endif

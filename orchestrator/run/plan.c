@@ -1,0 +1,175 @@
+#include "orchestrator/run/plan.h"
+
+#include <stdio.h>
+
+#include "orchestrator/run/steps.h"
+
+#define SAY(...) snprintf(out, STEP_TEXT_MAX, __VA_ARGS__)
+
+static bool with_snapshot(const struct run *r)
+{
+	return r->scenario->isolation == ISOLATION_SNAPSHOT;
+}
+
+static bool with_firewall(const struct run *r)
+{
+	return r->lab->host.firewall == LAB_FIREWALL_ALLOW;
+}
+
+static bool with_payload(const struct run *r)
+{
+	return r->scenario->payload.files_count > 0 || r->scenario->payload.kext != NULL;
+}
+
+static bool with_setup(const struct run *r)
+{
+	return r->scenario->payload.setup != NULL;
+}
+
+static bool with_dump(const struct run *r)
+{
+	return r->scenario->expect.core != CORE_NONE;
+}
+
+static bool with_return(const struct run *r)
+{
+	return (r->scenario->collect & (EVIDENCE_PANIC_REPORT | EVIDENCE_SYSTEM_LOG)) != 0;
+}
+
+static void why_preflight(const struct run *r, char *out)
+{
+	SAY("find %s in Fusion, and check what later steps rely on", r->cfg->name);
+}
+
+static void why_lock(const struct run *r, char *out)
+{
+	(void)r;
+	SAY("one run at a time on a VM, and none on top of an unrestored one");
+}
+
+static void why_snapshot(const struct run *r, char *out)
+{
+	(void)r;
+	SAY("isolation is snapshot: whatever the panic breaks is reverted");
+}
+
+static void why_firewall(const struct run *r, char *out)
+{
+	(void)r;
+	SAY("host.firewall is allow: the guest's packets must reach the dump server");
+}
+
+static void why_power(const struct run *r, char *out)
+{
+	SAY("%s must run to panic", r->cfg->name);
+}
+
+static void why_address(const struct run *r, char *out)
+{
+	SAY("an address is believed when SSH answers there on port %u", r->cfg->ssh.port);
+}
+
+static void why_server(const struct run *r, char *out)
+{
+	SAY("the kernel sends its core over UDP to port %u of this host", r->lab->server.port);
+}
+
+static void why_facts(const struct run *r, char *out)
+{
+	(void)r;
+	SAY("version, kernel, SIP, boot-args and NIC decide what can work");
+}
+
+static void why_payload(const struct run *r, char *out)
+{
+	SAY("%zu file%s%s from the scenario", r->scenario->payload.files_count,
+		r->scenario->payload.files_count == 1 ? "" : "s", r->scenario->payload.kext != NULL ? " and a kext" : "");
+}
+
+static void why_boot_args(const struct run *r, char *out)
+{
+	(void)r;
+	SAY("the kernel dumps over the network only when its boot-args say so");
+}
+
+static void why_reboot(const struct run *r, char *out)
+{
+	(void)r;
+	SAY("boot-args take effect at the next boot");
+}
+
+static void why_verify(const struct run *r, char *out)
+{
+	(void)r;
+	SAY("nvram can report success and change nothing: kern.bootargs tells");
+}
+
+static void why_setup(const struct run *r, char *out)
+{
+	SAY("the scenario's set-up script %s", r->scenario->payload.setup);
+}
+
+static void why_trigger(const struct run *r, char *out)
+{
+	SAY("%s: %s", scenario_trigger_name(r->scenario->trigger.kind),
+		r->scenario->trigger.kind == TRIGGER_KEXT ? r->scenario->payload.kext : r->scenario->trigger.text);
+}
+
+static void why_dump(const struct run *r, char *out)
+{
+	(void)r;
+	SAY("the core is whole only when its last block is on disk");
+}
+
+static void why_return(const struct run *r, char *out)
+{
+	(void)r;
+	SAY("the panic report is written at the boot after the panic");
+}
+
+static void why_collect(const struct run *r, char *out)
+{
+	(void)r;
+	SAY("what the guest and the console have kept of the panic");
+}
+
+static void why_analyse(const struct run *r, char *out)
+{
+	(void)r;
+	SAY("verify, unpack and inspect what arrived");
+}
+
+static void why_judge(const struct run *r, char *out)
+{
+	SAY("the scenario expects %s%s%s", r->scenario->expect.panic ? "a panic" : "no panic",
+		r->scenario->expect.matching == NULL ? "" : " with ",
+		r->scenario->expect.matching == NULL ? "" : r->scenario->expect.matching);
+}
+
+const struct step plan_steps[] = {
+	{"preflight", NULL, why_preflight, step_preflight, NULL, false, false},
+	{"lock", NULL, why_lock, step_lock, "a lock file in the state folder", false, false},
+	{"snapshot", with_snapshot, why_snapshot, step_snapshot, "a snapshot, reverted and deleted at the end", false, false},
+	{"firewall", with_firewall, why_firewall, step_firewall, "one allowed program, put back as it was", false, false},
+	{"power on", NULL, why_power, step_power_on, "the VM's power, put back as it was", false, false},
+	{"address", NULL, why_address, step_address, NULL, false, false},
+	{"dump server", with_dump, why_server, step_server, "a UDP port of this host while the run lasts", false, false},
+	{"facts", NULL, why_facts, step_facts, "a private folder in the guest, removed again", false, false},
+	{"payload", with_payload, why_payload, step_payload, "files in the guest, removed again", false, false},
+	{"boot-args", with_dump, why_boot_args, step_boot_args, "nvram boot-args, put back as they were", false, false},
+	{"reboot", with_dump, why_reboot, step_reboot, "the guest reboots", false, false},
+	{"verify", with_dump, why_verify, step_verify, NULL, false, false},
+	{"set-up", with_setup, why_setup, step_setup, "whatever the script does in the guest", false, false},
+	{"trigger", NULL, why_trigger, step_trigger, "the guest panics", true, false},
+	{"dump", with_dump, why_dump, step_dump, "the core, in the run's folder", true, false},
+	{"guest back", with_return, why_return, step_return, NULL, true, false},
+	{"collect", NULL, why_collect, step_collect, "files in the run's folder", true, true},
+	{"analyse", NULL, why_analyse, step_analyse, "the unpacked core, in the run's folder", true, true},
+	{"judge", NULL, why_judge, step_judge, NULL, true, true},
+	{NULL, NULL, NULL, NULL, NULL, false, false},
+};
+
+bool plan_wants(const struct step *s, const struct run *r)
+{
+	return s->wanted == NULL || s->wanted(r);
+}

@@ -1,0 +1,103 @@
+#include "orchestrator/run/restore.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "orchestrator/run/store.h"
+#include "orchestrator/run/undo.h"
+
+/* True if a snapshot was begun before the change: its revert takes the change with it. */
+static bool covered(const struct journal_state *s, const struct journal_change *c)
+{
+	for (size_t i = 0; i < s->count && s->changes[i].id < c->id; i++)
+		if (strcmp(s->changes[i].change, "snapshot") == 0 && s->changes[i].done)
+			return true;
+	return false;
+}
+
+static void tell(const struct restore_args *a, const struct journal_change *c, const char *status, const char *detail,
+	int64_t since)
+{
+	if (a->on_undo != NULL)
+		a->on_undo(a->arg, c->change, status, detail, pl_now() - since);
+}
+
+static void add_left(json_t *left, const struct undo *u, const struct undo_kind *kind, const char *what)
+{
+	char by_hand[UNDO_TEXT_MAX] = "look at the run's journal.ndjson";
+	if (kind != NULL)
+		kind->by_hand(u, by_hand);
+	json_array_append_new(left, json_pack("{s:s, s:s}", "what", what, "by_hand", by_hand));
+}
+
+static struct pl_error *undo_one(struct undo *u, json_t *left)
+{
+	const struct undo_kind *kind = undo_find(u->change->change);
+	char how[UNDO_TEXT_MAX] = "", line[UNDO_TEXT_MAX];
+	int64_t since = pl_now();
+	struct pl_error *e = NULL;
+	if (kind == NULL)
+		e = pl_error_new(PL_ERR_RESTORE, "no undo is known for '%s'", u->change->change);
+	else
+		e = kind->apply(u, how);
+	if (e == NULL)
+		e = journal_undone(u->journal, u->change->id, how);
+	if (e == NULL) {
+		tell(u->args, u->change, "undone", how, since);
+		return NULL;
+	}
+	pl_error_line(e, line, sizeof line);
+	tell(u->args, u->change, "failed", line, since);
+	add_left(left, u, kind, line);
+	return e;
+}
+
+/* Backwards: what the VM's snapshot covers is marked once the revert is done. */
+static struct pl_error *undo_all(const struct restore_args *a, struct journal *j, const struct journal_state *s, json_t *left)
+{
+	struct pl_error *first = NULL;
+	bool snapshot_failed = false;
+	for (size_t i = s->count; i-- > 0;) {
+		const struct undo_kind *kind = undo_find(s->changes[i].change);
+		struct undo u = {.args = a, .journal = j, .change = &s->changes[i]};
+		if (u.change->undone || (kind != NULL && kind->in_vm && covered(s, u.change)))
+			continue;
+		struct pl_error *e = undo_one(&u, left);
+		if (e != NULL && strcmp(u.change->change, "snapshot") == 0)
+			snapshot_failed = true;
+		pl_error_keep_first(&first, e);
+	}
+	for (size_t i = s->count; i-- > 0 && !snapshot_failed;) {
+		const struct journal_change *c = &s->changes[i];
+		const struct undo_kind *kind = undo_find(c->change);
+		if (c->undone || kind == NULL || !kind->in_vm || !covered(s, c))
+			continue;
+		int64_t since = pl_now();
+		struct pl_error *e = journal_undone(j, c->id, "by the snapshot");
+		tell(a, c, e == NULL ? "undone" : "failed", "by the snapshot", since);
+		pl_error_keep_first(&first, e);
+	}
+	return first;
+}
+
+struct pl_error *restore_run(const struct restore_args *a, json_t **left)
+{
+	char *path = NULL;
+	struct journal *j = NULL;
+	struct journal_state s = {0};
+	*left = json_array();
+	if (*left == NULL)
+		return pl_error_nomem();
+	struct pl_error *e = store_path(a->dir, "journal.ndjson", &path);
+	if (e == NULL)
+		e = journal_read(path, &s);
+	if (e == NULL)
+		e = journal_open(path, &j);
+	if (e == NULL)
+		e = undo_all(a, j, &s, *left);
+	journal_close(j);
+	journal_state_deinit(&s);
+	free(path);
+	return pl_error_as(e, PL_ERR_RESTORE);
+}

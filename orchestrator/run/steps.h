@@ -1,0 +1,35 @@
+/* The steps' functions, by the file that has them. See plan.c for their order. */
+#ifndef RUN_STEPS_H
+#define RUN_STEPS_H
+
+#include "orchestrator/run/context.h"
+
+/* steps_lab.c: Fusion and this host */
+struct pl_error *step_preflight(struct run *r, char *out);
+struct pl_error *step_lock(struct run *r, char *out);
+struct pl_error *step_snapshot(struct run *r, char *out);
+struct pl_error *step_firewall(struct run *r, char *out);
+struct pl_error *step_power_on(struct run *r, char *out);
+struct pl_error *step_address(struct run *r, char *out);
+struct pl_error *step_server(struct run *r, char *out);
+
+/* steps_guest.c: arming the guest */
+struct pl_error *step_facts(struct run *r, char *out);
+struct pl_error *step_payload(struct run *r, char *out);
+struct pl_error *step_boot_args(struct run *r, char *out);
+struct pl_error *step_reboot(struct run *r, char *out);
+struct pl_error *step_verify(struct run *r, char *out);
+struct pl_error *step_setup(struct run *r, char *out);
+
+/* steps_panic.c: the panic and the dump */
+struct pl_error *step_trigger(struct run *r, char *out);
+struct pl_error *step_dump(struct run *r, char *out);
+struct pl_error *step_return(struct run *r, char *out);
+
+/* steps_evidence.c: what is left of it */
+struct pl_error *step_collect(struct run *r, char *out);
+struct pl_error *step_analyse(struct run *r, char *out);
+/** What the evidence says against what the scenario expects. */
+struct pl_error *step_judge(struct run *r, char *out);
+
+#endif

@@ -1,0 +1,214 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "orchestrator/run/boot_args.h"
+#include "orchestrator/run/payload.h"
+#include "orchestrator/run/plan.h"
+#include "orchestrator/run/steps.h"
+
+#define SAY(...) snprintf(out, STEP_TEXT_MAX, __VA_ARGS__)
+
+static const int64_t SCRIPT_TIME = 60 * PL_SECOND;
+
+static void report_facts(struct run *r)
+{
+	const struct guest_facts *f = &r->facts;
+	run_report(r, "facts",
+		json_pack("{s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?}", "product_version",
+			f->product_version, "build", f->build, "kernel_version", f->kernel_version, "xnu", f->xnu, "variant",
+			f->variant, "kernel_uuid", f->kernel_uuid, "model", f->model, "sip", f->sip, "interface",
+			f->interface, "nic_driver", f->nic_driver));
+}
+
+static bool needs_core(const struct run *r)
+{
+	return r->scenario->expect.core != CORE_NONE;
+}
+
+/* What SIP forbids decides before anything is changed; a guest is never left half armed. */
+static struct pl_error *check_sip(const struct run *r)
+{
+	const struct guest_facts *f = &r->facts;
+	const char *what = NULL;
+	if (r->scenario->sip == SIP_OFF && (f->sip_nvram == 1 || f->sip_dtrace == 1 || f->sip_kext == 1))
+		what = "the scenario wants SIP off, and it is on";
+	else if (needs_core(r) && f->sip_nvram == 1)
+		what = "SIP protects the guest's nvram, so boot-args cannot be set";
+	else if (needs_core(r) && f->sip_debug == 1)
+		what = "SIP restricts kernel debugging, so the kernel will not dump";
+	else if (r->scenario->trigger.kind == TRIGGER_DTRACE && f->sip_dtrace == 1)
+		what = "SIP restricts dtrace, so its panic() would do nothing, quietly";
+	else if (r->scenario->trigger.kind == TRIGGER_KEXT && f->sip_kext == 1)
+		what = "SIP restricts kexts, so an unsigned one will not load";
+	if (what == NULL)
+		return NULL;
+	return pl_error_hint(pl_error_at(pl_error_new(PL_ERR_GUEST, "%s", what), "%s", r->cfg->name),
+		"boot the guest into Recovery (Cmd-R), run `csrutil disable` in Terminal, shut it down, and run again");
+}
+
+struct pl_error *step_facts(struct run *r, char *out)
+{
+	struct pl_wait w = run_wait(r, r->cfg->boot_timeout);
+	struct pl_error *e = run_connect(r, &w);
+	if (e == NULL)
+		e = guest_facts_read(r->guest, &w, &r->facts);
+	if (e != NULL)
+		return e;
+	report_facts(r);
+	SAY("%s (%s), xnu-%s %s, SIP %s, %s", r->facts.product_version, r->facts.build, r->facts.xnu, r->facts.variant,
+		r->facts.sip, r->facts.interface);
+	e = check_sip(r);
+	if (e == NULL && strstr(r->facts.nic_driver, "vmxnet3") != NULL && needs_core(r))
+		pl_log(r->log, PL_LOG_WARN,
+			"%s: the NIC is a vmxnet3, over which no kernel is known to dump; e1000e is", r->cfg->name);
+	return e;
+}
+
+struct pl_error *step_payload(struct run *r, char *out)
+{
+	int64_t id;
+	struct pl_error *e = run_intent(r, "payload", payload_before(r->scenario), &id);
+	struct pl_wait w = run_wait(r, 10 * 60 * PL_SECOND);
+	if (e == NULL)
+		e = payload_install(r->scenario, r->guest, &w);
+	if (e != NULL)
+		return e;
+	SAY("in the guest");
+	return journal_done(r->journal, id);
+}
+
+static const char *kcsuffix(enum scenario_kernel k)
+{
+	return k == KERNEL_AS_IS || k == KERNEL_RELEASE ? NULL : scenario_kernel_name(k);
+}
+
+static struct pl_error *merge(struct run *r)
+{
+	struct boot_args_wish wish = {
+		.server = dump_address(r->dump),
+		.port = dump_port(r->dump),
+		.interface = r->facts.interface,
+		.xnu_major = (unsigned)strtoul(r->facts.xnu, NULL, 10),
+		.kcsuffix = kcsuffix(r->scenario->kernel),
+		.extra = r->scenario->boot_args,
+	};
+	return boot_args_merge(r->facts.nvram_boot_args_set ? r->facts.nvram_boot_args : "", &wish, &r->boot_args);
+}
+
+struct pl_error *step_boot_args(struct run *r, char *out)
+{
+	int64_t id;
+	struct guest_output output = {0};
+	struct pl_error *e = merge(r);
+	if (e == NULL)
+		e = run_intent(r, "boot-args",
+			json_pack("{s:b, s:s, s:b}", "set", r->facts.nvram_boot_args_set, "value", r->facts.nvram_boot_args,
+				"running", r->power_before == VM_POWER_ON),
+			&id);
+	if (e != NULL)
+		return e;
+	run_report(r, "boot_args", json_pack("{s:s, s:s}", "before", r->facts.nvram_boot_args, "during", r->boot_args));
+	const char *argv[] = {r->boot_args, NULL};
+	struct pl_wait w = run_wait(r, SCRIPT_TIME);
+	e = guest_script_ok(r->guest, "boot-args-set.sh", argv, true, &w, &output);
+	guest_output_deinit(&output);
+	if (e != NULL)
+		return e;
+	char shown[STEP_TEXT_MAX];
+	SAY("%s", pl_escape_str(r->boot_args, shown, sizeof shown));
+	return journal_done(r->journal, id);
+}
+
+/* While a guest boots, all of these pass; a wrong key or password does not. */
+static bool may_recover(const struct pl_error *e)
+{
+	enum pl_error_kind kind = pl_error_kind(e);
+	return kind == PL_ERR_GUEST || kind == PL_ERR_TIMEOUT;
+}
+
+/* The old boot is over when SSH does not answer any more, or answers from a new one. */
+static struct pl_error *wait_for_new_boot(struct run *r, const char *old_boot, const struct pl_wait *w)
+{
+	for (;;) {
+		struct pl_wait once = pl_wait_at_most(w, r->cfg->boot_timeout);
+		struct pl_error *e = run_connect(r, &once);
+		struct guest_facts now = {0};
+		if (e == NULL)
+			e = guest_facts_read(r->guest, &once, &now);
+		bool is_new = e == NULL && strcmp(now.boot_time, old_boot) != 0;
+		if (is_new) {
+			guest_facts_deinit(&r->facts);
+			r->facts = now;
+			return NULL;
+		}
+		guest_facts_deinit(&now);
+		guest_abandon(r->guest);
+		r->guest = NULL;
+		struct pl_error *over = pl_wait_check(w);
+		if (over == NULL && (e == NULL || may_recover(e))) {
+			pl_error_free(e);
+			e = pl_wait_sleep(w, 200 * PL_MS);
+			if (e == NULL)
+				continue;
+		}
+		pl_error_keep_first(&e, over);
+		return e;
+	}
+}
+
+struct pl_error *step_reboot(struct run *r, char *out)
+{
+	struct guest_output output = {0};
+	char old_boot[64];
+	bool was_set = r->facts.nvram_boot_args_set;
+	snprintf(old_boot, sizeof old_boot, "%s", r->facts.boot_time);
+	struct pl_wait w = run_wait(r, SCRIPT_TIME);
+	struct pl_error *e = guest_script(r->guest, "reboot.sh", NULL, true, &w, &output);
+	if (e == NULL && !output.lost && output.status != 0)
+		e = pl_error_why(pl_error_at(pl_error_new(PL_ERR_GUEST, "the guest did not reboot"), "reboot.sh"), "%s",
+			output.error);
+	guest_output_deinit(&output);
+	if (e != NULL)
+		return e;
+	guest_abandon(r->guest);
+	r->guest = NULL;
+	w = run_wait(r, r->cfg->boot_timeout);
+	e = wait_for_new_boot(r, old_boot, &w);
+	if (e != NULL)
+		return pl_error_hint(pl_error_context(e, "waiting for %s to come back from its reboot", r->cfg->name),
+			"look at its screen; a longer boot_timeout in the lab file gives it more time");
+	r->facts.nvram_boot_args_set = r->facts.nvram_boot_args_set || was_set;
+	SAY("back at %s", r->ip);
+	return NULL;
+}
+
+struct pl_error *step_verify(struct run *r, char *out)
+{
+	char *missing = NULL;
+	struct pl_error *e = boot_args_missing(r->facts.boot_args, r->boot_args, &missing);
+	if (e == NULL && missing != NULL)
+		e = pl_error_hint(pl_error_why(pl_error_at(pl_error_new(PL_ERR_GUEST,
+							    "the kernel runs without %s", missing),
+						   "sysctl kern.bootargs"),
+					  "it has \"%s\"", r->facts.boot_args),
+			"nvram took the boot-args and the booter did not: is SIP on, or does Boot.plist override them?");
+	free(missing);
+	const char *wanted = scenario_kernel_name(r->scenario->kernel);
+	if (e == NULL && r->scenario->kernel != KERNEL_AS_IS && strcmp(wanted, r->facts.variant) != 0)
+		e = pl_error_hint(pl_error_at(pl_error_new(PL_ERR_GUEST, "the %s kernel runs, the scenario wants %s",
+						      r->facts.variant, wanted),
+					  "%s", r->cfg->name),
+			"install that kernel from the Kernel Debug Kit of build %s", r->facts.build);
+	SAY("kern.bootargs has them all; %s kernel", r->facts.variant);
+	return e;
+}
+
+struct pl_error *step_setup(struct run *r, char *out)
+{
+	struct pl_wait w = run_wait(r, 10 * 60 * PL_SECOND);
+	struct pl_error *e = payload_setup(r->scenario, r->guest, &w);
+	SAY("done");
+	return e;
+}

@@ -1,0 +1,202 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "orchestrator/host/address.h"
+#include "orchestrator/host/firewall.h"
+#include "orchestrator/run/find_address.h"
+#include "orchestrator/run/plan.h"
+#include "orchestrator/run/steps.h"
+#include "orchestrator/run/store.h"
+
+#define SAY(...) snprintf(out, STEP_TEXT_MAX, __VA_ARGS__)
+
+static struct pl_error *need_file(const char *path, const char *key, bool folder)
+{
+	struct stat st;
+	if (path == NULL)
+		return NULL;
+	if (stat(path, &st) < 0)
+		return pl_error_context(
+			pl_error_at(pl_error_errno(PL_ERR_USAGE, errno, "%s cannot be read", key), "%s", path), "preflight");
+	if (folder != S_ISDIR(st.st_mode))
+		return pl_error_at(
+			pl_error_new(PL_ERR_USAGE, "%s is %sa folder", key, folder ? "not " : ""), "%s", path);
+	return NULL;
+}
+
+static struct pl_error *check_files(const struct run *r)
+{
+	struct pl_error *e = need_file(r->cfg->ssh.key, "the SSH key", false);
+	if (e == NULL)
+		e = need_file(r->cfg->ssh.known_hosts, "known_hosts", false);
+	if (e == NULL)
+		e = need_file(r->scenario->payload.kext, "payload.kext", true);
+	if (e == NULL)
+		e = need_file(r->scenario->payload.setup, "payload.setup", false);
+	for (size_t i = 0; e == NULL && i < r->scenario->payload.files_count; i++)
+		e = need_file(r->scenario->payload.files[i].from, "a file of the payload", false);
+	return e;
+}
+
+struct pl_error *step_preflight(struct run *r, char *out)
+{
+	struct pl_error *e = check_files(r);
+	struct pl_wait w = run_wait(r, 60 * PL_SECOND);
+	if (e == NULL)
+		e = r->host.ops->find(r->host.host, &r->cfg->vm, &w, &r->vm);
+	if (e == NULL)
+		e = r->host.ops->power(r->host.host, &r->vm, &w, &r->power_before);
+	if (e != NULL)
+		return e;
+	run_report(r, "vm", json_pack("{s:s?, s:s?, s:s?}", "id", r->vm.id, "vmx", r->vm.vmx, "name", r->vm.name));
+	if (r->power_before != VM_POWER_OFF && r->power_before != VM_POWER_ON)
+		return pl_error_hint(pl_error_at(pl_error_new(PL_ERR_LAB, "the VM is %s", vm_power_name(r->power_before)),
+					     "%s", r->vm.name),
+			"resume it or shut it down first: what is in its memory could not be put back");
+	SAY("%s is %s", r->vm.name, vm_power_name(r->power_before));
+	return serial_open(&r->serial, r->vm.vmx);
+}
+
+/* A run that was killed and not torn down would be covered up by a new one. */
+static struct pl_error *check_unrestored(const struct run *r)
+{
+	char **ids = NULL;
+	size_t count = 0;
+	struct pl_error *e = store_ids(r->o->state, &ids, &count);
+	for (size_t i = 0; e == NULL && i < count; i++) {
+		char *path = NULL;
+		struct journal_state s = {0};
+		e = pl_asprintf(&path, "%s/runs/%s/journal.ndjson", r->o->state, ids[i]);
+		if (e == NULL && strcmp(ids[i], r->id) != 0 && pl_fs_exists(path))
+			e = journal_read(path, &s);
+		const char *vmx = s.begin == NULL ? "" : json_string_value(json_object_get(s.begin, "vmx"));
+		if (e == NULL && journal_pending(&s) > 0 && vmx != NULL && strcmp(vmx, r->vm.vmx) == 0)
+			e = pl_error_hint(pl_error_at(pl_error_new(PL_ERR_RESTORE, "run %s is not restored", ids[i]),
+						      "%s", r->vm.name),
+				"paniclab teardown %s", ids[i]);
+		journal_state_deinit(&s);
+		free(path);
+	}
+	store_ids_free(ids, count);
+	return e;
+}
+
+struct pl_error *step_lock(struct run *r, char *out)
+{
+	struct pl_error *e = store_lock(r->o->state, r->vm.vmx, r->id, &r->lock);
+	if (e != NULL)
+		return pl_error_hint(pl_error_at(pl_error_as(e, PL_ERR_LAB), "%s", r->vm.name),
+			"wait for that run, or `paniclab teardown` it when it is dead");
+	e = check_unrestored(r);
+	if (e != NULL)
+		return e;
+	SAY("run %s", r->id);
+	return journal_write(r->journal, "begin", json_pack("{s:s, s:s, s:s, s:s, s:s}", "run", r->id, "vmx", r->vm.vmx,
+							  "guest", r->cfg->name, "scenario", r->scenario->name, "vm",
+							  r->vm.name));
+}
+
+struct pl_error *step_snapshot(struct run *r, char *out)
+{
+	char name[64];
+	int64_t id;
+	snprintf(name, sizeof name, "paniclab-%s", r->id);
+	struct pl_error *e = run_intent(r, "snapshot",
+		json_pack("{s:s, s:s}", "snapshot", name, "power", vm_power_name(r->power_before)), &id);
+	if (e != NULL)
+		return e;
+	struct pl_wait w = run_wait(r, 600 * PL_SECOND);
+	e = r->host.ops->snapshot_take(r->host.host, &r->vm, name, &w);
+	if (e != NULL)
+		return e;
+	char **names = NULL;
+	size_t count = 0;
+	bool found = false;
+	e = r->host.ops->snapshots(r->host.host, &r->vm, &w, &names, &count);
+	for (size_t i = 0; i < count; i++)
+		found = found || strcmp(names[i], name) == 0;
+	vm_names_free(names, count);
+	if (e == NULL && !found)
+		e = pl_error_hint(pl_error_at(pl_error_new(PL_ERR_LAB, "the snapshot %s was reported but is not listed", name),
+					      "%s", r->vm.name),
+			"look into the VM's vmware.log");
+	if (e != NULL)
+		return e;
+	SAY("%s", name);
+	return journal_done(r->journal, id);
+}
+
+struct pl_error *step_power_on(struct run *r, char *out)
+{
+	int64_t id;
+	if (r->power_before == VM_POWER_ON) {
+		SAY("it runs already");
+		return NULL;
+	}
+	struct pl_error *e = run_intent(r, "power", json_pack("{s:s}", "power", vm_power_name(r->power_before)), &id);
+	if (e != NULL)
+		return e;
+	struct pl_wait w = run_wait(r, r->cfg->boot_timeout);
+	e = r->host.ops->start(r->host.host, &r->vm, &w);
+	if (e != NULL)
+		return e;
+	SAY("on");
+	return journal_done(r->journal, id);
+}
+
+struct pl_error *step_address(struct run *r, char *out)
+{
+	struct pl_wait w = run_wait(r, r->cfg->boot_timeout);
+	struct find_address_result found;
+	struct pl_error *e = find_address(&(struct find_address_args){.backend = &r->host,
+						  .vm = &r->vm,
+						  .fixed = r->cfg->address,
+						  .ssh_port = r->cfg->ssh.port,
+						  .leases = (const char *const *)r->lab->host.leases,
+						  .leases_count = r->lab->host.leases_count,
+						  .log = r->log},
+		&w, &found);
+	if (e != NULL)
+		return e;
+	snprintf(r->ip, sizeof r->ip, "%s", found.ip);
+	snprintf(r->ip_source, sizeof r->ip_source, "%s", found.source);
+	run_report(r, "address", json_pack("{s:s, s:s}", "ip", r->ip, "source", r->ip_source));
+	SAY("%s, says %s", r->ip, r->ip_source);
+	return NULL;
+}
+
+struct pl_error *step_server(struct run *r, char *out)
+{
+	char bind[16], core[4096];
+	struct server_network guest = {.mask = UINT32_MAX};
+	struct server_config c;
+	server_config_init(&c);
+	struct pl_error *e = NULL;
+	if (strcmp(r->lab->server.bind, "auto") == 0)
+		e = host_address_for(r->ip, bind);
+	else
+		snprintf(bind, sizeof bind, "%s", r->lab->server.bind);
+	if (e == NULL)
+		e = host_parse_ipv4(r->ip, &guest.address);
+	if (e != NULL)
+		return e;
+	snprintf(core, sizeof core, "%s/core", r->dir);
+	c.bind = bind;
+	c.port = r->lab->server.port;
+	c.dir = r->lab->server.dir != NULL ? r->lab->server.dir : core;
+	c.max_size = r->lab->server.max_size;
+	c.allow = &guest;
+	c.allow_count = 1;
+	e = dump_start(&c, r->log, r->o->cancel, &r->dump);
+	if (e != NULL)
+		return e;
+	run_report(r, "server",
+		json_pack("{s:s, s:i}", "address", dump_address(r->dump), "port", (int)dump_port(r->dump)));
+	SAY("listening on %s:%u for %s only", dump_address(r->dump), dump_port(r->dump), r->ip);
+	return NULL;
+}

@@ -1,0 +1,317 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "orchestrator/run/payload.h"
+#include "orchestrator/run/plan.h"
+#include "orchestrator/run/steps.h"
+
+#define SAY(...) snprintf(out, STEP_TEXT_MAX, __VA_ARGS__)
+
+enum { SERIAL_MAX = 1 << 20 };
+
+/*
+ * How long a kernel may take from its panic to the first packet, or to giving
+ * up: 10.5 s for the first answer, then 15 tries of 3 s (xnu kdp_core.c).
+ */
+static const int64_t DUMP_PATIENCE = 60 * PL_SECOND;
+static const int64_t GLANCE = 250 * PL_MS;
+
+static void saw(struct run *r, enum run_panic panic, const char *sign)
+{
+	if (r->panic >= panic)
+		return;
+	r->panic = panic;
+	snprintf(r->sign, sizeof r->sign, "%s", sign);
+}
+
+/* Looks at the serial console; *ended says why no dump will come, NULL if nothing does. */
+static void look_at_serial(struct run *r, struct serial_diagnosis *d)
+{
+	struct pl_buf text;
+	*d = (struct serial_diagnosis){0};
+	pl_buf_init(&text, SERIAL_MAX);
+	struct pl_error *e = serial_read(&r->serial, &text);
+	if (e == NULL)
+		*d = serial_diagnose(pl_buf_text(&text));
+	pl_error_free(e);
+	pl_buf_deinit(&text);
+	if (d->panicked)
+		saw(r, PANIC_SEEN, "the serial console shows the panic");
+}
+
+static bool look_at_dump(struct run *r)
+{
+	if (r->dump == NULL)
+		return false;
+	dump_look(r->dump, &r->dumped);
+	if (r->dumped.started)
+		saw(r, PANIC_SEEN, "a core began to arrive");
+	return r->dumped.started;
+}
+
+/* True if the guest runs on as if nothing had happened: the boot that we armed. */
+static bool guest_alive(struct run *r)
+{
+	struct pl_wait w = run_wait(r, 15 * PL_SECOND);
+	struct guest_facts now = {0};
+	bool same = false;
+	struct pl_error *e = NULL;
+	guest_abandon(r->guest);
+	r->guest = NULL;
+	e = run_connect(r, &w);
+	if (e == NULL)
+		e = guest_facts_read(r->guest, &w, &now);
+	if (e == NULL) {
+		same = strcmp(now.boot_time, r->facts.boot_time) == 0;
+		if (!same)
+			saw(r, PANIC_SUSPECTED, "the guest has booted anew");
+	} else {
+		saw(r, PANIC_SUSPECTED, "the guest does not answer any more");
+	}
+	guest_facts_deinit(&now);
+	pl_error_free(e);
+	return same;
+}
+
+/* Runs the trigger; ok when it ended in any way that can be a panic. */
+static struct pl_error *pull(struct run *r, struct guest_output *output)
+{
+	static const char *const scripts[] = {
+		[TRIGGER_DTRACE] = "trigger-dtrace.sh",
+		[TRIGGER_COMMAND] = "trigger-command.sh",
+		[TRIGGER_KEXT] = "trigger-kext.sh",
+	};
+	const struct scenario_trigger *t = &r->scenario->trigger;
+	char *kext = NULL;
+	struct pl_error *e = payload_kext_path(r->scenario, &kext);
+	if (e != NULL)
+		return e;
+	const char *argv[] = {t->kind == TRIGGER_KEXT ? kext : t->text, NULL};
+	struct pl_wait w = {.until = r->triggered + t->timeout};
+	w.cancel = r->dump != NULL ? dump_began(r->dump) : r->o->cancel;
+	e = guest_script(r->guest, scripts[t->kind], argv, true, &w, output);
+	free(kext);
+	if (e == NULL || pl_cancelled(r->o->cancel))
+		return e;
+	/* The deadline, and the interruption by the dump's beginning, are told apart by the evidence. */
+	enum pl_error_kind kind = pl_error_kind(e);
+	if (kind != PL_ERR_TIMEOUT && kind != PL_ERR_INTERRUPTED)
+		return e;
+	pl_error_free(e);
+	return NULL;
+}
+
+/* Waits for a sign of the panic until `until`. */
+static struct pl_error *watch(struct run *r, int64_t until)
+{
+	struct pl_wait w = {.until = until, .cancel = r->o->cancel};
+	struct pl_error *e = NULL;
+	while (e == NULL) {
+		struct serial_diagnosis d;
+		if (look_at_dump(r))
+			return NULL;
+		look_at_serial(r, &d);
+		if (r->panic == PANIC_SEEN)
+			return NULL;
+		e = pl_wait_sleep(&w, GLANCE);
+	}
+	if (pl_error_kind(e) != PL_ERR_TIMEOUT)
+		return e;
+	pl_error_free(e);
+	return NULL;
+}
+
+static struct pl_error *no_effect(const struct run *r, const struct guest_output *output)
+{
+	char line[300], took[32];
+	struct pl_error *e = pl_error_at(pl_error_new(PL_ERR_UNEXPECTED, "the trigger had no effect within %s",
+						 pl_format_time(r->scenario->trigger.timeout, took, sizeof took)),
+		"trigger");
+	if (output->error != NULL && output->error[0] != '\0')
+		e = pl_error_why(e, "it said: %s", pl_escape_str(output->error, line, sizeof line));
+	else
+		e = pl_error_why(e, "the guest still answers from the same boot");
+	if (r->scenario->trigger.kind == TRIGGER_DTRACE)
+		return pl_error_hint(e, "check `csrutil status` in the guest: with SIP's dtrace restrictions panic() does nothing");
+	return pl_error_hint(e, "run it by hand in the guest and see what it does");
+}
+
+struct pl_error *step_trigger(struct run *r, char *out)
+{
+	struct guest_output output = {0};
+	r->triggered = pl_now();
+	struct pl_error *e = pull(r, &output);
+	int64_t until = r->triggered + r->scenario->trigger.timeout;
+	if (e == NULL && !output.lost && output.status > 0) {
+		/* It failed: a panic is unlikely now, but wait a little for one that is under way. */
+		int64_t soon = pl_now() + 5 * PL_SECOND;
+		until = soon < until ? soon : until;
+	}
+	if (e == NULL && !r->scenario->expect.panic && !output.lost && output.status >= 0)
+		until = pl_now() + 2 * PL_SECOND;
+	if (e == NULL)
+		e = watch(r, until);
+	if (e == NULL && r->panic == PANIC_NO && guest_alive(r)) {
+		if (r->scenario->expect.panic)
+			e = no_effect(r, &output);
+		SAY("no panic");
+	} else if (e == NULL) {
+		if (!r->scenario->expect.panic)
+			e = pl_error_at(pl_error_why(pl_error_new(PL_ERR_UNEXPECTED, "the guest panicked, and should not have"),
+						"%s", r->sign),
+				"trigger");
+		SAY("%s", r->sign);
+		guest_abandon(r->guest);
+		r->guest = NULL;
+	}
+	guest_output_deinit(&output);
+	return e;
+}
+
+static void show_progress(struct run *r)
+{
+	if (r->o->ui.dump != NULL && r->dumped.started)
+		r->o->ui.dump(r->o->ui.arg, r->dumped.name, r->dumped.bytes, r->dumped.bytes_per_second);
+}
+
+static struct pl_error *no_dump(const struct run *r, const struct serial_diagnosis *d)
+{
+	struct pl_error *e = pl_error_at(pl_error_new(PL_ERR_CAPTURE, "it panicked, but no core came"), "dump");
+	if (d->ended != NULL)
+		return pl_error_hint(pl_error_why(e, "the console says: %s", d->ended), "%s", d->advice);
+	if (r->dumped.refused > 0)
+		return pl_error_hint(pl_error_why(e, "%u request%s refused, the last: %s", r->dumped.refused,
+					     r->dumped.refused == 1 ? " was" : "s were", r->dumped.refusal),
+			"see events.ndjson of the run");
+	return pl_error_hint(pl_error_why(e, "%s, and nothing arrived at %s:%u", r->sign, dump_address(r->dump),
+				     dump_port(r->dump)),
+		"check the host's firewall, that the NIC is an e1000e, and the serial console");
+}
+
+/* Waits until the first block has come. */
+static struct pl_error *await_start(struct run *r, int64_t until, struct serial_diagnosis *d)
+{
+	struct pl_wait w = {.until = until, .cancel = r->o->cancel};
+	struct pl_error *e = NULL;
+	*d = (struct serial_diagnosis){0};
+	while (e == NULL && !look_at_dump(r)) {
+		look_at_serial(r, d);
+		if (d->ended != NULL)
+			return no_dump(r, d);
+		e = pl_wait_sleep(&w, GLANCE);
+	}
+	if (e == NULL || pl_error_kind(e) != PL_ERR_TIMEOUT)
+		return e;
+	pl_error_free(e);
+	return no_dump(r, d);
+}
+
+static struct pl_error *await_end(struct run *r, int64_t until)
+{
+	struct pl_wait w = {.until = until, .cancel = r->o->cancel};
+	struct pl_error *e = NULL;
+	for (;;) {
+		dump_look(r->dump, &r->dumped);
+		show_progress(r);
+		if (r->dumped.finished)
+			return NULL;
+		if (e != NULL)
+			return e;
+		e = dump_wait(r->dump, r->dumped.version, &w);
+	}
+}
+
+static void report_dump(struct run *r)
+{
+	const struct dump_state *s = &r->dumped;
+	run_report(r, "dump",
+		json_pack("{s:s, s:s, s:I, s:I, s:I, s:f, s:b, s:s, s:s}", "name", s->name, "peer", s->peer, "bytes",
+			(json_int_t)s->bytes, "packets", (json_int_t)s->packets, "resent", (json_int_t)s->resent, "seconds",
+			(double)s->duration / (double)PL_SECOND, "complete", s->complete, "reason", s->reason, "gzip",
+			server_gzip_name(s->gzip)));
+}
+
+struct pl_error *step_dump(struct run *r, char *out)
+{
+	struct serial_diagnosis d;
+	char size[32], took[32];
+	if (r->panic == PANIC_NO) {
+		SAY("there was no panic");
+		return NULL;
+	}
+	int64_t last = r->triggered + r->scenario->expect.within;
+	int64_t start = pl_now() + DUMP_PATIENCE;
+	struct pl_error *e = await_start(r, start < last ? start : last, &d);
+	if (e == NULL)
+		e = await_end(r, last);
+	if (e != NULL && pl_error_kind(e) == PL_ERR_TIMEOUT) {
+		pl_error_free(e);
+		e = pl_error_hint(pl_error_at(pl_error_new(PL_ERR_CAPTURE, "the core was still arriving after %s",
+						      pl_format_time(r->scenario->expect.within, took, sizeof took)),
+					  "dump"),
+			"raise expect.within in the scenario");
+	}
+	/* Ends a transfer that is still under way, so that its file is named for what it is. */
+	dump_stop(r->dump, &r->dumped);
+	r->dump = NULL;
+	if (r->dumped.started)
+		report_dump(r);
+	if (e == NULL && !r->dumped.complete)
+		e = pl_error_hint(pl_error_at(pl_error_why(pl_error_new(PL_ERR_CAPTURE, "the core is incomplete after %s",
+								    pl_format_size(r->dumped.bytes, size, sizeof size)),
+						      "%s", r->dumped.reason),
+					  "dump"),
+			"what arrived is kept as %s", r->dumped.path);
+	if (e == NULL)
+		SAY("%s, %s in %s", r->dumped.name, pl_format_size(r->dumped.bytes, size, sizeof size),
+			pl_format_time(r->dumped.duration, took, sizeof took));
+	if (e != NULL && r->scenario->expect.core == CORE_OPTIONAL && pl_error_kind(e) == PL_ERR_CAPTURE) {
+		char line[STEP_TEXT_MAX];
+		SAY("%s", pl_error_line(e, line, sizeof line));
+		pl_error_free(e);
+		e = NULL;
+	}
+	return e;
+}
+
+struct pl_error *step_return(struct run *r, char *out)
+{
+	if (r->guest != NULL) {
+		SAY("it never left");
+		return NULL;
+	}
+	struct pl_wait w = run_wait(r, r->cfg->boot_timeout);
+	struct pl_error *e = NULL;
+	for (;;) {
+		enum vm_power power;
+		struct pl_wait once = pl_wait_at_most(&w, 20 * PL_SECOND);
+		e = r->host.ops->power(r->host.host, &r->vm, &once, &power);
+		if (e == NULL && power == VM_POWER_OFF) {
+			SAY("powered off");
+			return NULL;
+		}
+		if (e == NULL)
+			e = run_connect(r, &once);
+		if (e == NULL) {
+			SAY("back at %s", r->ip);
+			return NULL;
+		}
+		if (pl_error_kind(e) == PL_ERR_INTERRUPTED || pl_now() >= w.until)
+			break;
+		guest_abandon(r->guest);
+		r->guest = NULL;
+		pl_error_free(e);
+		e = pl_wait_sleep(&w, 500 * PL_MS);
+		if (e != NULL)
+			break;
+	}
+	if (pl_error_kind(e) == PL_ERR_INTERRUPTED)
+		return e;
+	/* Not coming back costs the panic report, not the run. */
+	char took[32];
+	SAY("not back after %s; going on without its panic report",
+		pl_format_time(r->cfg->boot_timeout, took, sizeof took));
+	pl_error_free(e);
+	return NULL;
+}

@@ -1,0 +1,33 @@
+/* Restoring runs that ended before they could: from their folders alone. */
+#ifndef RUN_TEARDOWN_H
+#define RUN_TEARDOWN_H
+
+#include <jansson.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/wait.h"
+
+/* How a run stands. */
+struct run_summary {
+	char *id;
+	char *scenario; /* "" if not known */
+	char *guest;
+	char *started;
+	char *outcome;  /* "" when it did not end by itself */
+	size_t pending; /* changes still to be undone */
+};
+
+/** Reads STATE/runs/ID; a folder without a journal gives an empty summary. */
+struct pl_error *run_summary_read(const char *state, const char *id, struct run_summary *ret) PL_MUST_USE;
+void run_summary_deinit(struct run_summary *s);
+
+/**
+ * Restores the run. Waits for the VM's lock until w ends: a child of a killed
+ * run may still hold it. *left: as restore_run().
+ */
+struct pl_error *teardown_run(const char *state, const char *id, const struct pl_log *log, const struct pl_wait *w,
+	void (*on_undo)(void *arg, const char *change, const char *status, const char *detail, int64_t ns), void *arg,
+	json_t **left) PL_MUST_USE;
+
+#endif

@@ -1,0 +1,29 @@
+/* How each kind of change is undone. Internal to restore.c. */
+#ifndef RUN_UNDO_H
+#define RUN_UNDO_H
+
+#include "orchestrator/run/journal.h"
+#include "orchestrator/run/restore.h"
+
+enum { UNDO_TEXT_MAX = 512 };
+
+struct undo {
+	const struct restore_args *args;
+	struct journal *journal;
+	const struct journal_change *change;
+};
+
+struct undo_kind {
+	const char *change;
+	/* It is in the VM's disk, nvram or power: a snapshot's revert undoes it. */
+	bool in_vm;
+	/** Undoes and verifies; how it went into out[UNDO_TEXT_MAX]. */
+	struct pl_error *(*apply)(struct undo *u, char *out);
+	/** What a person would type, into out[UNDO_TEXT_MAX]. */
+	void (*by_hand)(const struct undo *u, char *out);
+};
+
+/** The kind of that name, or NULL. */
+const struct undo_kind *undo_find(const char *change);
+
+#endif
