@@ -10,7 +10,7 @@
  *   paniclab     version that made the run
  *   simulated    true: the lab was the simulated one
  *   id           the run's id, also its folder's name: "20261121-101500-ab12"
- *   folder       absolute path of the run's folder, for people (optional)
+ *   folder       absolute path of the run's folder: report_text() names files by it
  *   scenario, guest      names
  *   started, finished, seconds
  *   outcome      as-expected, not-as-expected, no-core, lab-failed,

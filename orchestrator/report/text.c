@@ -166,13 +166,10 @@ static void restored(struct emit *w, const json_t *doc, bool color)
 static void report_path(struct emit *w, const json_t *doc)
 {
 	struct doc_field f;
-	if (doc_command(doc, "folder", &f)[0] != '\0') {
-		label(w, "report");
-		emit_printf(w, "%s/report.html\n", f.text);
-	} else if (doc_field(doc, "id", &f)[0] != '\0') {
-		label(w, "report");
-		emit_printf(w, "runs/%s/report.html in the state folder\n", f.text);
-	}
+	if (doc_command(doc, "folder", &f)[0] == '\0')
+		return;
+	label(w, "report");
+	emit_printf(w, "%s/report.html\n", f.text);
 }
 
 struct pl_error *report_text(const json_t *doc, bool color, struct pl_buf *out)

@@ -51,6 +51,20 @@ static inline void html_reference(struct html_check *c)
 	c->at++;
 }
 
+/* A URL with a scheme, a host, an absolute path or a way up. */
+static inline bool html_leaves(const char *url, size_t length)
+{
+	if (url[0] == '/' || memchr(url, ':', length) != NULL)
+		return true;
+	for (size_t i = 0; i + 1 < length; i++) {
+		bool starts = i == 0 || url[i - 1] == '/';
+		bool ends = i + 2 == length || url[i + 2] == '/';
+		if (starts && ends && url[i] == '.' && url[i + 1] == '.')
+			return true;
+	}
+	return false;
+}
+
 /* name="value", at the name. */
 static inline void html_attribute(struct html_check *c)
 {
@@ -70,7 +84,7 @@ static inline void html_attribute(struct html_check *c)
 	size_t length = strcspn(value, "\"<>");
 	if (value[length] != '"')
 		html_wrong(c, "an attribute that does not end");
-	if (href && (value[0] == '/' || memchr(value, ':', length) != NULL || strncmp(value, "..", 2) == 0))
+	if (href && html_leaves(value, length))
 		html_wrong(c, "a link that could leave the folder");
 	if (style && strspn(value, "abcdefghijklmnopqrstuvwxyz-:;.%0123456789") != length)
 		html_wrong(c, "a strange style");

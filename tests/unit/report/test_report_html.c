@@ -26,6 +26,7 @@ static void checker_complains(void **state)
 		"<!DOCTYPE html>\n<a href=\"javascript:x\"></a>",
 		"<!DOCTYPE html>\n<a href=\"//host/x\"></a>",
 		"<!DOCTYPE html>\n<a href=\"../x\"></a>",
+		"<!DOCTYPE html>\n<a href=\"x/..\"></a>",
 		"<!DOCTYPE html>\n<p>a & b</p>",
 		"<!DOCTYPE html>\n<p>a > b</p>",
 		"<!DOCTYPE html>\n<p>\033[31m</p>",
