@@ -143,3 +143,54 @@ $(foreach f,$(patsubst tests/fuzz/fuzz_%.c,%,$(FUZZ_SRC)),$(eval $(call fuzz_tar
 
 tests: $(UNIT_BIN) $(FUZZ_REPLAY)
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+# One process a test; the last line is "N passed, N failed".
+# TEST=PATTERN runs those whose path matches.
+test: deps
+	$(MAKE) all simlab tests
+	sh tests/run.sh $(BUILD) $(TEST)
+
+# Each fuzz target for FUZZ_TIME seconds (clang's libFuzzer), from its seeds.
+FUZZ_TIME ?= 60
+fuzz: $(FUZZ_BIN)
+	sh tests/fuzz/run.sh $(BUILD) $(FUZZ_TIME)
+
+bench: all simlab
+	sh tests/bench/run.sh $(BUILD)
+
+# ---- what a person types -----------------------------------------------------
+
+deps:
+	sh tools/deps.sh
+demo: deps
+	$(MAKE) all simlab
+	sh tools/demo.sh $(BUILD)
+check:
+	sh tools/check.sh
+
+MAN1 := $(wildcard docs/*.1)
+MAN5 := $(wildcard docs/*.5)
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 755 $(PANICLAB) $(DESTDIR)$(PREFIX)/bin/paniclab
+	for f in $(MAN1); do install -m 644 $$f $(DESTDIR)$(PREFIX)/share/man/man1/; done
+	for f in $(MAN5); do install -m 644 $$f $(DESTDIR)$(PREFIX)/share/man/man5/; done
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/paniclab
+	for f in $(notdir $(MAN1)); do rm -f $(DESTDIR)$(PREFIX)/share/man/man1/$$f; done
+	for f in $(notdir $(MAN5)); do rm -f $(DESTDIR)$(PREFIX)/share/man/man5/$$f; done
+clean:
+	rm -rf build
+
+help:
+	@echo 'make deps       install what building and testing need (apt-get or brew)'
+	@echo 'make            build/paniclab            SAN=1: with ASan+UBSan, in build/san'
+	@echo 'make demo       install, build, run the main job in the simulated lab'
+	@echo 'make test       the same installs, then every test; ends with "N passed, N failed"'
+	@echo 'make check      formatters and linters'
+	@echo 'make fuzz       libFuzzer, FUZZ_TIME=60 seconds a target'
+	@echo 'make bench      speed'
+	@echo 'make install    PREFIX=/usr/local, DESTDIR=;  make uninstall'
+	@echo 'make clean'
+
+.PHONY: all simlab tests test fuzz bench deps demo check install uninstall clean help

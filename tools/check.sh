@@ -1,0 +1,43 @@
+#!/bin/sh
+# Formatters and linters, all of them clean or exit 1.
+set -u
+status=0
+
+fail() {
+	echo "check: $*" >&2
+	status=1
+}
+
+c_files=$(git ls-files '*.c' '*.h')
+sh_files=$(git ls-files '*.sh' .ci/run)
+pkgs='libcurl jansson libssh2 zlib yaml-0.1 cmocka libmicrohttpd'
+
+echo 'check: clang-format'
+# shellcheck disable=SC2086 # lists of file names without spaces
+clang-format --dry-run -Werror $c_files || fail 'clang-format -i would change files'
+
+echo 'check: cppcheck'
+# shellcheck disable=SC2046
+cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -j 2 \
+	--suppressions-list=.cppcheck -I. $(git ls-files '*.c') || fail 'cppcheck'
+
+echo 'check: clang-tidy'
+# shellcheck disable=SC2046,SC2086
+git ls-files '*.c' | xargs -P 2 -n 8 sh -c '
+	clang-tidy --quiet --warnings-as-errors="*" "$@" -- -std=c11 -I. -D_GNU_SOURCE -D_DARWIN_C_SOURCE \
+		-DPL_VERSION=\"check\" '"$(pkg-config --cflags $pkgs)"' 2>/tmp/clang-tidy.$$ || { cat /tmp/clang-tidy.$$; rm -f /tmp/clang-tidy.$$; exit 255; }
+	rm -f /tmp/clang-tidy.$$' sh || fail 'clang-tidy'
+
+echo 'check: shellcheck'
+# shellcheck disable=SC2086
+shellcheck $sh_files || fail 'shellcheck'
+for f in guest-scripts/*.sh; do
+	dash -n "$f" || fail "$f does not parse under dash"
+done
+
+echo 'check: mandoc'
+# shellcheck disable=SC2046
+mandoc -Tlint -Wwarning $(git ls-files 'docs/*.[0-9]') || fail 'mandoc'
+
+[ "$status" -eq 0 ] && echo 'check: all clean'
+exit "$status"

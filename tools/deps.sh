@@ -1,0 +1,66 @@
+#!/bin/sh
+# Installs what building, testing and the demonstration need, and only what is
+# missing. Debian and its kin by apt-get, macOS by Homebrew.
+set -eu
+
+say() { echo "deps: $*"; }
+
+debian() {
+	wanted='gcc make pkg-config libcurl4-openssl-dev libjansson-dev libssh2-1-dev zlib1g-dev libyaml-dev
+		libcmocka-dev libmicrohttpd-dev openssh-server openssh-client curl gzip
+		clang clang-format clang-tidy libclang-rt-dev cppcheck shellcheck dash mandoc lldb-14 python3-lldb-14 llvm-14'
+	missing=
+	for p in $wanted; do
+		if ! dpkg-query -W -f '${Status}\n' "$p" 2>/dev/null | grep -q '^install ok installed'; then
+			missing="$missing $p"
+		fi
+	done
+	if [ -z "$missing" ]; then
+		say "everything is there"
+		return
+	fi
+	say "installing:$missing"
+	sudo=
+	if [ "$(id -u)" -ne 0 ]; then
+		if ! command -v sudo >/dev/null; then
+			say "not root and no sudo; as root run: apt-get install$missing" >&2
+			exit 3
+		fi
+		sudo=sudo
+	fi
+	log=$(mktemp)
+	# sshd is used as a program only; its service must not be started for that.
+	# shellcheck disable=SC2086 # a list of package names
+	if ! { $sudo apt-get update &&
+		$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y --no-install-recommends $missing; } \
+		>"$log" 2>&1; then
+		tail -n 20 "$log" >&2
+		say "apt-get failed; its whole output is in $log" >&2
+		exit 3
+	fi
+	rm -f "$log"
+	say "done"
+}
+
+homebrew() {
+	missing=
+	for p in pkgconf curl jansson libssh2 zlib libyaml cmocka libmicrohttpd cppcheck shellcheck dash llvm; do
+		brew list --versions "$p" >/dev/null 2>&1 || missing="$missing $p"
+	done
+	if [ -z "$missing" ]; then
+		say "everything is there"
+		return
+	fi
+	say "installing:$missing"
+	# shellcheck disable=SC2086 # a list of package names
+	brew install $missing
+}
+
+if command -v apt-get >/dev/null; then
+	debian
+elif command -v brew >/dev/null; then
+	homebrew
+else
+	say "neither apt-get nor brew is here; docs/dependencies.md lists what to install" >&2
+	exit 3
+fi
