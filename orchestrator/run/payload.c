@@ -111,6 +111,20 @@ static struct pl_error *put_entry(struct bundle *b, const char *from, const char
 	return put_file(b->g, from, to, b->w);
 }
 
+struct pl_error *payload_check(const json_t *before, struct guest *g, const struct pl_wait *w)
+{
+	json_t *paths = json_object_get(before, "paths");
+	struct pl_error *e = NULL;
+	size_t i;
+	json_t *path;
+	json_array_foreach(paths, i, path)
+	{
+		if (e == NULL)
+			e = script(g, "payload-absent.sh", json_string_value(path), NULL, NULL, w);
+	}
+	return pl_error_hint(e, "move it away, or choose another place in the scenario's payload");
+}
+
 struct pl_error *payload_install(const struct scenario *s, struct guest *g, const struct pl_wait *w)
 {
 	struct pl_error *e = NULL;

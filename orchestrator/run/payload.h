@@ -14,6 +14,9 @@ json_t *payload_before(const struct scenario *s);
 /** Where the kext goes in the guest; malloc'd, NULL when there is none. */
 struct pl_error *payload_kext_path(const struct scenario *s, char **ret) PL_MUST_USE;
 
+/** PL_ERR_GUEST if one of the paths is taken: asked before the journal promises to remove them. */
+struct pl_error *payload_check(const json_t *before, struct guest *g, const struct pl_wait *w) PL_MUST_USE;
+
 /**
  * Uploads the files and the kext. A file that is there already is
  * PL_ERR_GUEST: what paniclab overwrote it could not put back.

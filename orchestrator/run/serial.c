@@ -4,12 +4,31 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/text.h"
 #include "orchestrator/fusion/vmx.h"
+
+static bool is_true(const char *value)
+{
+	return value != NULL && strcasecmp(value, "TRUE") == 0;
+}
+
+/* The file of a serial port that goes into one; relative to the .vmx's folder. */
+static struct pl_error *console_file(const struct vmx *v, const char *vmx, char **ret)
+{
+	const char *type = vmx_get(v, "serial0.fileType");
+	const char *name = vmx_get(v, "serial0.fileName");
+	if (!is_true(vmx_get(v, "serial0.present")) || type == NULL || strcasecmp(type, "file") != 0 || name == NULL)
+		return NULL;
+	const char *slash = strrchr(vmx, '/');
+	if (name[0] == '/' || slash == NULL)
+		return pl_strdup(name, ret);
+	return pl_asprintf(ret, "%.*s/%s", (int)(slash - vmx), vmx, name);
+}
 
 void serial_deinit(struct serial *s)
 {
@@ -21,6 +40,24 @@ static uint64_t size_of(const char *path)
 {
 	struct stat st;
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+}
+
+struct pl_error *serial_open(struct serial *s, const char *vmx)
+{
+	struct vmx v;
+	*s = (struct serial){0};
+	struct pl_error *e = vmx_load(vmx, &v);
+	if (e == NULL)
+		e = console_file(&v, vmx, &s->path);
+	vmx_deinit(&v);
+	if (e != NULL && pl_error_kind(e) != PL_ERR_NOMEM) {
+		/* Fusion may be on another machine: the console is an extra. */
+		pl_error_free(e);
+		e = NULL;
+	}
+	if (s->path != NULL)
+		s->start = size_of(s->path);
+	return e;
 }
 
 struct pl_error *serial_read(const struct serial *s, struct pl_buf *b)

@@ -69,8 +69,12 @@ struct pl_error *step_facts(struct run *r, char *out)
 struct pl_error *step_payload(struct run *r, char *out)
 {
 	int64_t id;
-	struct pl_error *e = run_intent(r, "payload", payload_before(r->scenario), &id);
+	json_t *before = payload_before(r->scenario);
 	struct pl_wait w = run_wait(r, 10 * 60 * PL_SECOND);
+	struct pl_error *e = payload_check(before, r->guest, &w);
+	if (e == NULL)
+		e = run_intent(r, "payload", json_incref(before), &id);
+	json_decref(before);
 	if (e == NULL)
 		e = payload_install(r->scenario, r->guest, &w);
 	if (e != NULL)
