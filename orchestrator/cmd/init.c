@@ -101,9 +101,11 @@ static struct pl_error *tell(const struct cmd_env *env, const struct target targ
 
 	if (env->json)
 		return tell_json(env, targets);
-	for (size_t i = 0; i < FILES; i++)
-		fprintf(env->out, "%s %s%s\n", verb, targets[i].path,
-			targets[i].existed ? " (replaced)" : "");
+	for (size_t i = 0; i < FILES; i++) {
+		const char *did = targets[i].existed ? "replaced" : "wrote";
+		const char *would = targets[i].existed ? "would replace" : "would write";
+		fprintf(env->out, "%s %s\n", env->dry_run ? would : did, targets[i].path);
+	}
 	fprintf(env->out, "Edit them, then:\n");
 	struct pl_error *e = tell_command(env, "validate", lab, NULL);
 	if (e == NULL)
