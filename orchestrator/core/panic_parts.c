@@ -1,0 +1,288 @@
+#include "orchestrator/core/panic_parts.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "orchestrator/core/kernel_version.h"
+
+#define NAME_MAX_LEN 256 /* bundle ids, versions, written-out names */
+
+struct panic_piece panic_piece_trim(struct panic_piece s)
+{
+	while (s.len > 0 && isspace((unsigned char)*s.p)) {
+		s.p++;
+		s.len--;
+	}
+	while (s.len > 0 && isspace((unsigned char)s.p[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+bool panic_piece_starts(struct panic_piece s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+	return s.len >= n && memcmp(s.p, prefix, n) == 0;
+}
+
+static void advance(struct panic_piece *s, size_t n)
+{
+	s->p += n;
+	s->len -= n;
+}
+
+bool panic_piece_skip(struct panic_piece *s, const char *prefix)
+{
+	if (!panic_piece_starts(*s, prefix))
+		return false;
+	advance(s, strlen(prefix));
+	return true;
+}
+
+bool panic_piece_number(struct panic_piece *s, unsigned base, uint64_t *ret)
+{
+	struct panic_piece t = *s;
+	uint64_t v = 0;
+	size_t digits = 0;
+
+	if (base == 16)
+		panic_piece_skip(&t, "0x");
+	for (; digits < t.len; digits++) {
+		unsigned char c = (unsigned char)t.p[digits];
+		if (base == 16 ? !isxdigit(c) : !isdigit(c))
+			break;
+		uint64_t digit = isdigit(c) ? c - (uint64_t)'0' : (uint64_t)tolower(c) - 'a' + 10;
+		if (v > (UINT64_MAX - digit) / base)
+			return false;
+		v = v * base + digit;
+	}
+	if (digits == 0)
+		return false;
+	advance(&t, digits);
+	*s = t;
+	*ret = v;
+	return true;
+}
+
+struct pl_error *panic_piece_dup(struct panic_piece s, char **ret)
+{
+	*ret = malloc(s.len + 1);
+	if (!*ret)
+		return pl_error_nomem();
+	memcpy(*ret, s.p, s.len);
+	(*ret)[s.len] = '\0';
+	return NULL;
+}
+
+/* What comes before the first of mark, stepped over with it. */
+static bool take_until(struct panic_piece *s, const char *mark, struct panic_piece *ret)
+{
+	const char *p = memmem(s->p, s->len, mark, strlen(mark));
+	if (!p)
+		return false;
+	*ret = (struct panic_piece){s->p, (size_t)(p - s->p)};
+	advance(s, ret->len + strlen(mark));
+	return true;
+}
+
+/* "image : symbol + 0xoff", each part optional */
+static struct pl_error *frame_symbol(struct panic_piece rest, struct panic_frame *f)
+{
+	struct panic_piece image, symbol;
+	struct pl_error *e = NULL;
+
+	if (rest.len == 0 || *rest.p == '(')
+		return NULL;
+	if (take_until(&rest, " : ", &image))
+		e = panic_piece_dup(panic_piece_trim(image), &f->image);
+	if (e)
+		return e;
+	if (take_until(&rest, " + ", &symbol))
+		f->offset.known = panic_piece_number(&rest, 16, &f->offset.value);
+	else
+		symbol = rest;
+	return panic_piece_dup(panic_piece_trim(symbol), &f->symbol);
+}
+
+struct pl_error *panic_frame_parse(struct panic_piece line, struct panic_frame *ret, bool *is)
+{
+	struct panic_frame f = {0};
+	struct panic_piece s = panic_piece_trim(line);
+
+	*is = panic_piece_starts(s, "0x") && panic_piece_number(&s, 16, &f.frame) &&
+	      panic_piece_skip(&s, " : ") && panic_piece_starts(s, "0x") &&
+	      panic_piece_number(&s, 16, &f.address) && (s.len == 0 || *s.p == ' ');
+	if (!*is)
+		return NULL;
+	struct pl_error *e = frame_symbol(panic_piece_trim(s), &f);
+	if (e)
+		panic_frame_deinit(&f);
+	else
+		*ret = f;
+	return e;
+}
+
+static bool is_name(struct panic_piece s)
+{
+	if (s.len == 0 || s.len > NAME_MAX_LEN)
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (isspace((unsigned char)s.p[i]) || !isprint((unsigned char)s.p[i]))
+			return false;
+	return true;
+}
+
+struct pl_error *panic_kext_parse(struct panic_piece line, struct panic_kext *ret, bool *is, bool *dependency)
+{
+	struct panic_kext k = {0};
+	struct panic_piece s = panic_piece_trim(line), id, version, uuid;
+
+	*dependency = panic_piece_skip(&s, "dependency:");
+	s = panic_piece_trim(s);
+	*is = take_until(&s, "(", &id) && is_name(id) && take_until(&s, ")", &version) &&
+	      version.len <= NAME_MAX_LEN;
+	if (*is && panic_piece_skip(&s, "[") && take_until(&s, "]", &uuid))
+		kernel_uuid_parse(uuid.p, uuid.len, k.uuid);
+	*is = *is && panic_piece_skip(&s, "@") && panic_piece_number(&s, 16, &k.start.value);
+	if (!*is)
+		return NULL;
+	k.start.known = true;
+	k.end.known = panic_piece_skip(&s, "->") && panic_piece_number(&s, 16, &k.end.value);
+	struct pl_error *e = panic_piece_dup(id, &k.id);
+	if (!e)
+		e = panic_piece_dup(version, &k.version);
+	if (e)
+		panic_kext_deinit(&k);
+	else
+		*ret = k;
+	return e;
+}
+
+/* osfmk and libkern shorten Apple's names to fit more into the log (10.7 and later). */
+static const char *abbreviation(char c, bool prefix)
+{
+	static const struct {
+		char c;
+		bool prefix;
+		const char *text;
+	} table[] = {
+		{'>', true, "com.apple.driver."},
+		{'|', true, "com.apple.iokit."},
+		{'$', true, "com.apple.security."},
+		{'@', true, "com.apple."},
+		{'U', false, "AppleUSB"},
+		{'A', false, "Apple"},
+		{'F', false, "Family"},
+		{'S', false, "Storage"},
+		{'C', false, "Controller"},
+		{'B', false, "Bluetooth"},
+		{'I', false, "Intel"},
+	};
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		if (table[i].c == c && table[i].prefix == prefix)
+			return table[i].text;
+	return NULL;
+}
+
+static struct pl_error *write_out(struct panic_piece id, char **ret)
+{
+	struct pl_buf b;
+	struct pl_error *e = NULL;
+	const char *start = id.len > 0 ? abbreviation(*id.p, true) : NULL;
+
+	pl_buf_init(&b, NAME_MAX_LEN * 16);
+	if (start) {
+		e = pl_buf_puts(&b, start);
+		advance(&id, 1);
+	}
+	while (!e && id.len > 0) {
+		const char *word = id.len > 1 && *id.p == '!' ? abbreviation(id.p[1], false) : NULL;
+		e = word ? pl_buf_puts(&b, word) : pl_buf_append(&b, id.p, 1);
+		advance(&id, word ? 2 : 1);
+	}
+	if (!e)
+		e = pl_buf_take(&b, ret);
+	pl_buf_deinit(&b);
+	return e;
+}
+
+struct pl_error *panic_loaded_parse(struct panic_piece line, struct panic_loaded *ret, bool *is)
+{
+	struct panic_piece s = panic_piece_trim(line), id = {s.p, 0};
+	struct panic_loaded l = {0};
+
+	while (id.len < s.len && !isspace((unsigned char)s.p[id.len]))
+		id.len++;
+	advance(&s, id.len);
+	s = panic_piece_trim(s);
+	*is = is_name(id) && is_name(s) && id.p[id.len - 1] != ':';
+	if (!*is)
+		return NULL;
+	struct pl_error *e = write_out(id, &l.id);
+	if (!e)
+		e = panic_piece_dup(s, &l.version);
+	if (e)
+		free(l.id);
+	else
+		*ret = l;
+	return e;
+}
+
+/* "/path/file.c:123" up to the end of the line? Its length, or 0. */
+static size_t source_length(const char *p, const char *end)
+{
+	const char *q = p;
+	const char *colon = NULL;
+
+	while (q < end && !isspace((unsigned char)*q)) {
+		if (*q == ':')
+			colon = q;
+		q++;
+	}
+	const char *stop = q;
+	while (q < end && (*q == ' ' || *q == '\t'))
+		q++;
+	bool line_ends = q == end || *q == '\n';
+	if (!line_ends || !colon || colon == p || colon + 1 == stop || !memchr(p, '.', (size_t)(colon - p)))
+		return 0;
+	for (const char *d = colon + 1; d < stop; d++)
+		if (!isdigit((unsigned char)*d))
+			return 0;
+	return (size_t)(stop - p);
+}
+
+bool panic_message_split(struct panic_piece message, struct panic_piece *text, struct panic_piece *source)
+{
+	const char *end = message.p + message.len;
+
+	for (size_t i = message.len; i-- > 1;) {
+		char before = message.p[i - 1];
+		if (message.p[i] != '@' || (before != '"' && before != ' '))
+			continue;
+		size_t len = source_length(message.p + i + 1, end);
+		if (len == 0)
+			continue;
+		*source = (struct panic_piece){message.p + i + 1, len};
+		*text = (struct panic_piece){message.p, i - 1};
+		if (before == '"')
+			panic_piece_skip(text, "\"");
+		return true;
+	}
+	return false;
+}
+
+void panic_frame_deinit(struct panic_frame *f)
+{
+	free(f->image);
+	free(f->symbol);
+}
+
+void panic_kext_deinit(struct panic_kext *k)
+{
+	for (size_t i = 0; i < k->dependency_count; i++)
+		panic_kext_deinit(&k->dependencies[i]);
+	free(k->dependencies);
+	free(k->id);
+	free(k->version);
+}
