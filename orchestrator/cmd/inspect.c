@@ -1,0 +1,216 @@
+/* paniclab inspect: what a file is and what is in it. */
+#include "orchestrator/core/inspect.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "orchestrator/cmd/commands.h"
+
+#define LINE_MAX_TEXT 4096 /* bytes of one guest text on the terminal */
+
+/* A key of an object and how people call it. */
+struct row {
+	const char *label;
+	const char *key;
+};
+
+static const struct row identity_rows[] = {
+	{"Architecture", "arch"},
+	{"Kernel", "kernel_version"},
+	{"xnu", "xnu"},
+	{"Variant", "variant"},
+	{"Kernel UUID", "kernel_uuid"},
+	{"UUID", "uuid"},
+	{"Build", "build"},
+	{"Load address", "load_address"},
+	{"Slide", "slide"},
+	{"Identified by", "identity_source"},
+	{"gzip", "gzip"},
+	{"gzip detail", "gzip_detail"},
+	{"Decompressed", "decompressed_bytes"},
+	{"Truncated", "truncated"},
+	{NULL, NULL},
+};
+
+static const struct row panic_rows[] = {
+	{"Message", "string"},
+	{"Source", "source"},
+	{"CPU", "cpu"},
+	{"Caller", "caller"},
+	{"Process", "process"},
+	{"Boot args", "boot_args"},
+	{"Model", "model"},
+	{"Last kext", "last_loaded_kext"},
+	{NULL, NULL},
+};
+
+static const char *text_of(const json_t *value, char *out, size_t size)
+{
+	if (json_is_string(value))
+		return pl_escape(json_string_value(value), json_string_length(value), out, size);
+	if (json_is_integer(value))
+		snprintf(out, size, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	else
+		snprintf(out, size, "%s", json_is_true(value) ? "yes" : "no");
+	return out;
+}
+
+static void print_rows(FILE *out, const json_t *o, const struct row *rows)
+{
+	char text[LINE_MAX_TEXT];
+
+	for (; rows->label; rows++) {
+		const json_t *value = json_object_get(o, rows->key);
+		if (value)
+			fprintf(out, "  %-14s %s\n", rows->label, text_of(value, text, sizeof text));
+	}
+}
+
+/* A string of o, escaped into buf; "" when it is not there. */
+static const char *field(const json_t *o, const char *key, char *buf, size_t size)
+{
+	return pl_escape_str(pl_json_str_or(o, key, ""), buf, size);
+}
+
+static void print_backtrace(FILE *out, const json_t *frames)
+{
+	char image[256], symbol[1024];
+	const json_t *f;
+	size_t i;
+
+	if (json_array_size(frames) == 0)
+		return;
+	fputs("\nBacktrace\n", out);
+	json_array_foreach(frames, i, f)
+	{
+		fprintf(out, "  %3zu  %s", i, pl_json_str_or(f, "address", ""));
+		if (json_object_get(f, "image"))
+			fprintf(out, "  %s", field(f, "image", image, sizeof image));
+		if (json_object_get(f, "symbol"))
+			fprintf(out, "  %s", field(f, "symbol", symbol, sizeof symbol));
+		if (json_object_get(f, "offset"))
+			fprintf(out, " + 0x%" PRIx64, (uint64_t)pl_json_int_or(f, "offset", 0));
+		fputc('\n', out);
+	}
+}
+
+static void print_kexts(FILE *out, const json_t *kexts)
+{
+	char id[256], version[128];
+	const json_t *k;
+	size_t i;
+
+	if (json_array_size(kexts) == 0)
+		return;
+	fputs("\nKernel extensions in the backtrace\n", out);
+	json_array_foreach(kexts, i, k)
+	{
+		fprintf(out, "  %s %s\n", field(k, "id", id, sizeof id),
+			field(k, "version", version, sizeof version));
+		fprintf(out, "      %s  %s - %s\n", pl_json_str_or(k, "uuid", "no UUID"),
+			pl_json_str_or(k, "start", "?"), pl_json_str_or(k, "end", "?"));
+	}
+}
+
+static void print_panic(FILE *out, const json_t *panic)
+{
+	if (!panic)
+		return;
+	fputs("\nPanic\n", out);
+	print_rows(out, panic, panic_rows);
+	print_backtrace(out, json_object_get(panic, "backtrace"));
+	print_kexts(out, json_object_get(panic, "kexts"));
+	int64_t unknown = pl_json_int_or(panic, "lines_not_understood", 0);
+	if (unknown > 0)
+		fprintf(out,
+			"\n  %" PRId64 " lines of the panic text were not understood (--json lists them)\n",
+			unknown);
+}
+
+static void print_memory(FILE *out, const json_t *doc)
+{
+	const json_t *memory = json_object_get(doc, "memory");
+	char size[32], missing[32];
+
+	if (!memory)
+		return;
+	fputs("\nMemory\n", out);
+	fprintf(out, "  %" PRId64 " segments, %s, %s missing\n", pl_json_int_or(doc, "segments", 0),
+		pl_format_size((uint64_t)pl_json_int_or(memory, "bytes", 0), size, sizeof size),
+		pl_format_size((uint64_t)pl_json_int_or(memory, "missing", 0), missing, sizeof missing));
+	fprintf(out, "  %s - %s\n", pl_json_str_or(memory, "lowest", "?"),
+		pl_json_str_or(memory, "highest", "?"));
+	fprintf(out, "  %" PRId64 " threads\n", pl_json_int_or(doc, "threads", 0));
+}
+
+static void print_files(FILE *out, const json_t *files)
+{
+	char name[64], size[32];
+	const json_t *f;
+	size_t i;
+
+	if (!files)
+		return;
+	fprintf(out, "\nFiles (%zu)\n", json_array_size(files));
+	json_array_foreach(files, i, f)
+		fprintf(out, "  %-18s %12s at offset %" PRId64 "\n", field(f, "name", name, sizeof name),
+			pl_format_size((uint64_t)pl_json_int_or(f, "length", 0), size, sizeof size),
+			pl_json_int_or(f, "offset", 0));
+}
+
+static void print_warnings(FILE *out, const json_t *warnings)
+{
+	char text[512];
+	const json_t *w;
+	size_t i;
+
+	if (json_array_size(warnings) == 0)
+		return;
+	fputs("\nWarnings\n", out);
+	json_array_foreach(warnings, i, w) fprintf(out, "  %s\n", text_of(w, text, sizeof text));
+}
+
+static void print_text(FILE *out, const char *path, const json_t *doc)
+{
+	char name[LINE_MAX_TEXT], size[32];
+
+	fprintf(out, "%s: %s, %s\n", pl_escape_str(path, name, sizeof name),
+		pl_json_str_or(doc, "kind", "unknown"),
+		pl_format_size((uint64_t)pl_json_int_or(doc, "bytes", 0), size, sizeof size));
+	print_rows(out, doc, identity_rows);
+	print_panic(out, json_object_get(doc, "panic"));
+	print_memory(out, doc);
+	print_files(out, json_object_get(doc, "files"));
+	print_warnings(out, json_object_get(doc, "warnings"));
+}
+
+static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int *exit_code)
+{
+	struct pl_wait wait = {PL_TIME_FOREVER, env->cancel};
+	json_t *doc = NULL;
+
+	(void)exit_code;
+	struct pl_error *e = inspect_file(cmd_arg(in, 0), &wait, &doc);
+	if (e)
+		return e;
+	if (!env->json)
+		print_text(env->out, cmd_arg(in, 0), doc);
+	else if (json_dumpf(doc, env->out, JSON_INDENT(2)) != 0 || fputc('\n', env->out) == EOF)
+		e = pl_error_new(PL_ERR_LAB, "cannot write the result");
+	json_decref(doc);
+	return e;
+}
+
+const struct cmd cmd_inspect = {
+	.name = "inspect",
+	.synopsis = "[options] FILE",
+	.summary = "says what a core, image, panic log, kernel, nvram file is and what is in it",
+	.example = "paniclab inspect core-xnu-7195.gz\n"
+		   "paniclab inspect --json Kernel_2024-01-31_mac.panic",
+	.min_args = 1,
+	.max_args = 1,
+	.run = run,
+};

@@ -1,0 +1,249 @@
+#include "orchestrator/core/inspect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "orchestrator/core/core_json.h"
+#include "orchestrator/core/inspect_parts.h"
+#include "orchestrator/core/macho.h"
+#include "orchestrator/core/panic_text.h"
+
+size_t inspect_read(int fd, uint64_t offset, void *data, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size && offset <= (uint64_t)INT64_MAX - size) {
+		ssize_t n = pread(fd, (uint8_t *)data + done, size - done, (off_t)(offset + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	return done;
+}
+
+struct pl_error *inspect_check(int bad)
+{
+	return bad ? pl_error_nomem() : NULL;
+}
+
+struct pl_error *inspect_warn(struct inspect *in, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	json_t *list = json_object_get(in->doc, "warnings");
+	return inspect_check(json_array_append_new(list, core_json_text(text, strlen(text))));
+}
+
+int inspect_set_version(json_t *doc, const struct kernel_version *v)
+{
+	int bad = core_json_set_text(doc, "kernel_version", v->text);
+	bad |= core_json_set_text(doc, "xnu", v->xnu);
+	bad |= core_json_set_text(doc, "variant", v->variant);
+	return bad;
+}
+
+static int set_kind(struct inspect *in, const char *kind)
+{
+	return json_object_set_new(in->doc, "kind", json_string(kind));
+}
+
+/* A key that nothing better has set before. */
+static int offer_text(json_t *doc, const char *key, const char *text)
+{
+	return json_object_get(doc, key) ? 0 : core_json_set_text(doc, key, text);
+}
+
+static int offer_address(json_t *doc, const char *key, const struct panic_address *a)
+{
+	if (!a->known || json_object_get(doc, key))
+		return 0;
+	return json_object_set_new(doc, key, core_json_address(a->value));
+}
+
+/* "RELEASE_X86_64" ends in the kernel's architecture. */
+static const char *variant_arch(const char *variant)
+{
+	if (strstr(variant, "X86_64"))
+		return "x86_64";
+	if (strstr(variant, "I386"))
+		return "i386";
+	return strstr(variant, "ARM64") ? "arm64" : NULL;
+}
+
+static int set_from_panic(json_t *doc, const struct panic_text *p)
+{
+	struct kernel_version v;
+	int bad = 0;
+
+	if (p->kernel_version && kernel_version_parse(p->kernel_version, strlen(p->kernel_version), &v)) {
+		if (!json_object_get(doc, "kernel_version"))
+			bad |= inspect_set_version(doc, &v);
+		bad |= offer_text(doc, "arch", variant_arch(v.variant));
+	}
+	bad |= offer_text(doc, "kernel_uuid", p->kernel_uuid);
+	bad |= offer_text(doc, "build", p->build);
+	bad |= offer_address(doc, "load_address", &p->kernel_text_base);
+	bad |= offer_address(doc, "slide", &p->kernel_slide);
+	return bad;
+}
+
+static struct pl_error *compare_uuid(struct inspect *in, const struct panic_text *p)
+{
+	const char *uuid = json_string_value(json_object_get(in->doc, "kernel_uuid"));
+
+	if (!uuid || !p->kernel_uuid[0] || strcmp(uuid, p->kernel_uuid) == 0)
+		return NULL;
+	return inspect_warn(in, "the panic text is of another kernel: UUID %s", p->kernel_uuid);
+}
+
+struct pl_error *inspect_panic(struct inspect *in, const char *text, size_t size, bool *found)
+{
+	struct panic_text p;
+	json_t *o = NULL;
+	struct pl_error *e = panic_text_parse(text, size, &p);
+
+	*found = !e && p.found;
+	if (*found)
+		e = panic_text_json(&p, &o);
+	if (*found && !e)
+		e = inspect_check(json_object_set_new(in->doc, "panic", o) |
+				  json_object_set_new(in->doc, "panic_text", core_json_text(text, size)) |
+				  set_from_panic(in->doc, &p));
+	if (*found && !e)
+		e = compare_uuid(in, &p);
+	panic_text_deinit(&p);
+	return e;
+}
+
+static bool head_has(const struct inspect *in, const char *text)
+{
+	return memmem(in->head, in->head_size, text, strlen(text)) != NULL;
+}
+
+static bool looks_like_text(const struct inspect *in)
+{
+	size_t n = in->head_size < 512 ? in->head_size : 512;
+	return n > 0 && !memchr(in->head, 0, n);
+}
+
+/* A .vmx: key = "value" lines; these keys are in every one. */
+static bool looks_like_vmx(const struct inspect *in)
+{
+	static const char *const keys[] = {"config.version", "virtualhw.version"};
+	size_t found = 0;
+
+	for (size_t k = 0; k < 2; k++) {
+		size_t len = strlen(keys[k]);
+		for (size_t i = 0; i + len < in->head_size; i++) {
+			bool start = i == 0 || in->head[i - 1] == '\n';
+			if (start && strncasecmp((const char *)in->head + i, keys[k], len) == 0) {
+				found++;
+				break;
+			}
+		}
+	}
+	return found == 2;
+}
+
+static bool looks_like_report(const struct inspect *in, const char *text, size_t size)
+{
+	return memmem(text, size, "\"macOSPanicString\"", strlen("\"macOSPanicString\"")) ||
+	       memmem(text, size, "\"panicString\"", strlen("\"panicString\"")) ||
+	       head_has(in, "*** Panic Report ***") || head_has(in, "Interval Since Last Panic Report:") ||
+	       head_has(in, "Anonymous UUID:");
+}
+
+static struct pl_error *inspect_text(struct inspect *in)
+{
+	size_t size = in->bytes < INSPECT_TEXT_MAX ? (size_t)in->bytes : INSPECT_TEXT_MAX;
+	char *text = malloc(size + 1);
+	bool found = false;
+
+	if (!text)
+		return pl_error_nomem();
+	size = inspect_read(in->fd, in->bytes - size, text, size);
+	struct pl_error *e = inspect_panic(in, text, size, &found);
+	if (!e && found)
+		e = inspect_check(
+			set_kind(in, looks_like_report(in, text, size) ? "panic-report" : "panic-log"));
+	free(text);
+	return e;
+}
+
+static struct pl_error *dispatch(struct inspect *in)
+{
+	uint64_t slice, length;
+
+	if (in->bytes == 0)
+		return inspect_warn(in, "the file is empty");
+	if (inspect_is_macho(in))
+		return inspect_macho(in, 0);
+	if (macho_fat_slice(in->head, in->head_size, &slice, &length))
+		return inspect_macho(in, slice);
+	if (inspect_is_image(in))
+		return inspect_image(in);
+	if (in->head_size >= 2 && in->head[0] == 0x1f && in->head[1] == 0x8b)
+		return inspect_gzip(in);
+	if (in->head_size >= 8 && memcmp(in->head, "MRVN\1\0\0\0", 8) == 0)
+		return inspect_check(set_kind(in, "nvram"));
+	if (looks_like_text(in) && looks_like_vmx(in))
+		return inspect_check(set_kind(in, "vmx"));
+	return looks_like_text(in) ? inspect_text(in) : NULL;
+}
+
+static struct pl_error *inspect_open_file(struct inspect *in)
+{
+	struct stat st;
+	uint8_t *head = NULL;
+	struct pl_error *e = NULL;
+
+	if (fstat(in->fd, &st) != 0)
+		return pl_error_errno(PL_ERR_LAB, errno, "cannot look at the file");
+	if (!S_ISREG(st.st_mode))
+		return pl_error_new(PL_ERR_USAGE, "not a regular file");
+	in->bytes = (uint64_t)st.st_size;
+	in->doc = json_object();
+	head = malloc(INSPECT_HEAD);
+	if (!in->doc || !head)
+		e = pl_error_nomem();
+	if (!e) {
+		in->head = head;
+		in->head_size = inspect_read(in->fd, 0, head, INSPECT_HEAD);
+		e = inspect_check(set_kind(in, "unknown") | core_json_set_count(in->doc, "bytes", in->bytes) |
+				  json_object_set_new(in->doc, "warnings", json_array()));
+	}
+	if (!e)
+		e = dispatch(in);
+	free(head);
+	return e;
+}
+
+struct pl_error *inspect_file(const char *path, const struct pl_wait *w, json_t **ret)
+{
+	struct inspect in = {.wait = w};
+
+	/* O_NONBLOCK: a FIFO must not hang us; no effect on files */
+	in.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (in.fd < 0)
+		return pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot open"), "%s", path);
+	struct pl_error *e = inspect_open_file(&in);
+	close(in.fd);
+	if (e)
+		json_decref(in.doc);
+	else
+		*ret = in.doc;
+	return pl_error_at(e, "%s", path);
+}

@@ -1,0 +1,205 @@
+/* Kernel cores, plain and gzipped. */
+#include "orchestrator/core/inspect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "orchestrator/core/core_identity.h"
+#include "orchestrator/core/core_json.h"
+#include "orchestrator/core/gunzip.h"
+#include "orchestrator/core/inspect_parts.h"
+
+static json_t *thread_registers(const struct macho_thread *t)
+{
+	const char *const *names = macho_register_names(t->is_64);
+	json_t *o = json_object();
+
+	for (size_t i = 0; o && i < t->count; i++) {
+		if (json_object_set_new(o, names[i], core_json_address(t->registers[i])) != 0) {
+			json_decref(o);
+			return NULL;
+		}
+	}
+	return o;
+}
+
+static int set_threads(json_t *doc, const struct core_file *c)
+{
+	json_t *list = json_array();
+	int bad = core_json_set_count(doc, "threads", c->thread_count);
+
+	for (size_t i = 0; i < c->thread_count; i++)
+		bad |= json_array_append_new(list, thread_registers(&c->threads[i]));
+	return bad | json_object_set_new(doc, "registers", list);
+}
+
+static int set_memory(json_t *doc, const struct core_file *c)
+{
+	json_t *o = json_object();
+	int bad = core_json_set_count(doc, "segments", c->segment_count);
+
+	bad |= core_json_set_count(o, "bytes", c->memory);
+	bad |= core_json_set_count(o, "missing", c->missing);
+	if (c->segment_count > 0) {
+		const struct core_segment *last = &c->segments[c->segment_count - 1];
+		bad |= json_object_set_new(o, "lowest", core_json_address(c->segments[0].vmaddr));
+		bad |= json_object_set_new(o, "highest", core_json_address(last->vmaddr + (last->size - 1)));
+	}
+	return bad | json_object_set_new(doc, "memory", o);
+}
+
+static int set_identity(json_t *doc, const struct core_identity *id)
+{
+	int bad = core_json_set_text(doc, "kernel_uuid", id->uuid);
+
+	bad |= inspect_set_version(doc, &id->version);
+	bad |= core_json_set_text(doc, "identity_source", id->source);
+	if (id->has_load_address)
+		bad |= json_object_set_new(doc, "load_address", core_json_address(id->load_address));
+	if (id->has_slide)
+		bad |= json_object_set_new(doc, "slide", core_json_address(id->slide));
+	return bad;
+}
+
+static struct pl_error *set_warnings(
+	struct inspect *in, const struct core_file *c, const struct core_identity *id)
+{
+	struct pl_error *e = NULL;
+	char size[32];
+
+	if (c->missing > 0)
+		e = inspect_warn(in, "the core is cut short: %s of its memory are missing",
+			pl_format_size(c->missing, size, sizeof size));
+	if (!e && c->damage)
+		e = inspect_warn(in, "the core is damaged: %s", c->damage);
+	if (!e && id->uuid_mismatch)
+		e = inspect_warn(in, "the kernel in memory has another UUID: %s", id->memory_uuid);
+	if (!e && id->has_load_address && !id->header_seen)
+		e = inspect_warn(in, "the kernel's Mach header is not in the core");
+	if (!e && !id->panic_text)
+		e = inspect_warn(in, "no panic text in the core's memory");
+	return e;
+}
+
+static struct pl_error *describe(
+	struct inspect *in, const struct core_file *c, const struct core_identity *id)
+{
+	bool found;
+	int bad = json_object_set_new(in->doc, "arch", json_string(macho_arch(c->header.cpu_type)));
+
+	bad |= set_identity(in->doc, id) | set_memory(in->doc, c) | set_threads(in->doc, c);
+	bad |= json_object_set_new(in->doc, "truncated", json_boolean(c->truncated));
+	struct pl_error *e = inspect_check(bad);
+	if (!e)
+		e = set_warnings(in, c, id);
+	if (!e && id->panic_text)
+		e = inspect_panic(in, id->panic_text, id->panic_size, &found);
+	return e;
+}
+
+struct pl_error *inspect_core(struct inspect *in, int fd, const char *kind)
+{
+	struct core_file c;
+	struct core_identity id;
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (own < 0)
+		return pl_error_errno(PL_ERR_LAB, errno, "cannot read the core");
+	struct pl_error *e = core_file_open_fd(own, &c);
+	if (e)
+		return e;
+	e = core_identify(&c, in->wait, &id);
+	if (!e) {
+		e = inspect_check(json_object_set_new(in->doc, "kind", json_string(kind)));
+		if (!e)
+			e = describe(in, &c, &id);
+		core_identity_deinit(&id);
+	}
+	core_file_close(&c);
+	return e;
+}
+
+/* A file without a name: it goes away with its descriptor, whatever happens. */
+static struct pl_error *open_temporary(int *ret)
+{
+	const char *dir = getenv("TMPDIR");
+	char *path;
+	struct pl_error *e = pl_asprintf(&path, "%s/paniclab.XXXXXX", dir && *dir ? dir : "/tmp");
+
+	if (e)
+		return e;
+	*ret = mkstemp(path);
+	if (*ret < 0)
+		e = pl_error_at(
+			pl_error_errno(PL_ERR_LAB, errno, "cannot make a temporary file"), "%s", path);
+	else
+		unlink(path);
+	free(path);
+	return e;
+}
+
+static struct pl_error *set_gzip(struct inspect *in, const struct gunzip_result *r)
+{
+	bool partial = r->status == GUNZIP_TOO_BIG;
+	const char *status = partial ? "partial" : gunzip_status_name(r->status);
+	int bad = json_object_set_new(in->doc, "gzip", json_string(status));
+
+	bad |= core_json_set_text(in->doc, "gzip_detail", r->detail);
+	bad |= core_json_set_count(in->doc, "decompressed_bytes", r->bytes_out);
+	struct pl_error *e = inspect_check(bad);
+	if (!e && partial)
+		e = inspect_warn(in,
+			"only the first %llu MiB of the core were looked at: decompress it for the rest",
+			(unsigned long long)(INSPECT_GUNZIP_MAX >> 20));
+	return e;
+}
+
+/* The core's own shortness says little when the gzip data around it is cut or was not read on. */
+static int set_truncated(struct inspect *in, const struct gunzip_result *r)
+{
+	if (r->status == GUNZIP_TOO_BIG) {
+		json_object_del(in->doc, "truncated");
+		return 0;
+	}
+	if (r->status == GUNZIP_OK)
+		return 0;
+	return json_object_set_new(in->doc, "truncated", json_true());
+}
+
+static struct pl_error *inspect_inner(struct inspect *in, int fd, const struct gunzip_result *r)
+{
+	static const char kind[] = "gzip-core";
+	struct pl_error *e = inspect_core(in, fd, kind);
+
+	if (e && pl_error_kind(e) == PL_ERR_DATA) {
+		/* not a core; but what breaks off at once may have become one */
+		bool hopeless = r->status == GUNZIP_OK || r->bytes_out >= 32;
+		pl_error_free(e);
+		if (hopeless)
+			return inspect_warn(in, "gzip data, but no kernel core inside");
+		e = inspect_check(json_object_set_new(in->doc, "kind", json_string(kind)));
+	}
+	return e ? e : inspect_check(set_truncated(in, r));
+}
+
+struct pl_error *inspect_gzip(struct inspect *in)
+{
+	struct gunzip_result r;
+	int fd;
+	struct pl_error *e = open_temporary(&fd);
+
+	if (e)
+		return e;
+	e = gunzip_range(in->fd, 0, in->bytes, fd, INSPECT_GUNZIP_MAX, in->wait, &r);
+	if (!e)
+		e = set_gzip(in, &r);
+	if (!e)
+		e = inspect_inner(in, fd, &r);
+	close(fd);
+	return e;
+}
