@@ -90,10 +90,12 @@ struct pl_error *panic_source_json(const char *text, size_t size, char **ret, si
 		return pl_error_nomem();
 	*ret = out;
 	while (p < end && *p != '"') {
-		if (*p == '\\' && p + 1 < end)
+		if (*p != '\\')
+			*out++ = *p++;
+		else if (p + 1 < end)
 			p = unescape(p + 1, end, &out);
 		else
-			*out++ = *p++;
+			break; /* cut within an escape */
 	}
 	*out = '\0';
 	*ret_size = (size_t)(out - *ret);
