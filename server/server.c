@@ -250,7 +250,7 @@ static void refuse(
 
 	answer_refusal(s, f);
 	peer_text(peer, text);
-	pl_log(s->place.log, PL_LOG_INFO, "refused '%s' from %s: %s", f->name, text, f->reason);
+	pl_log(s->place.log, PL_LOG_DEBUG, "refused '%s' from %s: %s", f->name, text, f->reason);
 	if (s->place.on_event)
 		s->place.on_event(s->place.arg, &(struct server_event){
 							.kind = SERVER_REFUSED,

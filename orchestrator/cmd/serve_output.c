@@ -26,7 +26,7 @@ void serve_output_deinit(struct serve_output *o)
 static void put_json(struct serve_output *o, json_t *line)
 {
 	if (line) {
-		json_dumpf(line, o->env->out, JSON_COMPACT);
+		json_dumpf(line, o->env->out, JSON_COMPACT | JSON_REAL_PRECISION(9));
 		fputc('\n', o->env->out);
 	}
 	json_decref(line);
