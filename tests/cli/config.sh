@@ -120,6 +120,12 @@ secrets_stay_unsaid() {
 	run 2 validate "$dir/x.yaml" && ! grep -q hunter2 "$dir/err"
 }
 
+# The n-th .Bd block of the manual page is a file that is accepted.
+manual_example() {
+	awk -v want="$1" '/^\.Ed/ { on = 0 } on { print } /^\.Bd/ { on = ++n == want }' \
+		docs/paniclab.yaml.5 >"$dir/x.yaml" && [ -s "$dir/x.yaml" ] && run 0 validate "$dir/x.yaml"
+}
+
 check "init writes a lab and a scenario" init_writes_both
 check "init does not overwrite" init_refuses_to_overwrite
 check "init --force does" init_force_overwrites
@@ -136,5 +142,7 @@ check "an absent file" absent_file_is_usage
 check "a file beyond 1 MiB" too_large_is_refused
 check "validate needs a file" file_is_required
 check "a secret in the wrong place is not shown" secrets_stay_unsaid
+check "the manual's lab is accepted" manual_example 1
+check "the manual's scenario is accepted" manual_example 2
 echo "1..$n"
 exit $failed
