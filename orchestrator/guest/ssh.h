@@ -29,6 +29,7 @@ struct ssh_target {
 	const char *key;         /* private key file; NULL: the agent */
 	const char *host_key;    /* "SHA256:base64", or NULL */
 	const char *known_hosts; /* file, or NULL */
+	int64_t silence; /* a guest that sends nothing for so long is dead; 0: 20 s (keep-alives every 5) */
 };
 
 struct ssh;
@@ -53,8 +54,8 @@ struct ssh_result {
  * the command was sent is not an error: see *ret, which needs
  * ssh_result_deinit() in any case.
  */
-struct pl_error *ssh_exec(struct ssh *s, const char *command, const void *input, size_t input_size, size_t output_max,
-	const struct pl_wait *w, struct ssh_result *ret) PL_MUST_USE;
+struct pl_error *ssh_exec(struct ssh *s, const char *command, const void *input, size_t input_size,
+	size_t output_max, const struct pl_wait *w, struct ssh_result *ret) PL_MUST_USE;
 void ssh_result_deinit(struct ssh_result *r);
 
 /** Writes the bytes to an absolute path in the guest (replaced if there), and checks the size there. */

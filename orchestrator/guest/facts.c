@@ -1,0 +1,208 @@
+#include "orchestrator/guest/facts.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+static struct pl_error *copy(const struct guest_output *o, const char *key, char **ret)
+{
+	const char *value = guest_value(o, key);
+	return pl_strdup(value == NULL ? "" : value, ret);
+}
+
+/* ---- SIP ------------------------------------------------------------------------ */
+
+/* "enabled", "disabled" or something else, in front of whatever follows. */
+static int state_of(const char *text)
+{
+	text += strspn(text, " \t");
+	if (pl_starts_with(text, "enabled"))
+		return 1;
+	return pl_starts_with(text, "disabled") ? 0 : -1;
+}
+
+/* The text after "LABEL:" in a line, or NULL. */
+static const char *after_label(const char *line, const char *label)
+{
+	size_t n = strlen(label);
+	line += strspn(line, " \t");
+	if (strncmp(line, label, n) != 0)
+		return NULL;
+	line += n + strspn(line + n, " \t");
+	return *line == ':' ? line + 1 + strspn(line + 1, " \t") : NULL;
+}
+
+static struct pl_error *set_headline(struct guest_facts *f, const char *text)
+{
+	size_t size = strlen(text);
+	while (size > 0 && (text[size - 1] == '.' || isspace((unsigned char)text[size - 1])))
+		size--;
+	free(f->sip);
+	f->sip = NULL;
+	return pl_asprintf(&f->sip, "%.*s", (int)size, text);
+}
+
+/*
+ * A headline alone ("enabled.") speaks for everything. With a custom
+ * configuration it has said "unknown" with all off and "enabled" with it off:
+ * then only the lines count.
+ */
+static void apply_headline(struct guest_facts *f, bool custom)
+{
+	int all = custom ? -1 : state_of(f->sip);
+	int *const each[] = {&f->sip_dtrace, &f->sip_nvram, &f->sip_kext, &f->sip_debug};
+	for (size_t i = 0; i < sizeof each / sizeof *each; i++)
+		if (*each[i] < 0)
+			*each[i] = all;
+}
+
+static void apply_line(struct guest_facts *f, const char *line)
+{
+	const struct {
+		const char *label;
+		int *ret;
+	} lines[] = {
+		{"DTrace Restrictions", &f->sip_dtrace},
+		{"NVRAM Protections", &f->sip_nvram},
+		{"Kext Signing", &f->sip_kext},
+		{"Debugging Restrictions", &f->sip_debug},
+	};
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		const char *value = after_label(line, lines[i].label);
+		if (value != NULL)
+			*lines[i].ret = state_of(value);
+	}
+}
+
+/* SIP came with 10.11; before it nothing is restricted. */
+static bool before_sip(const char *version)
+{
+	char *end;
+	unsigned long major = strtoul(version, &end, 10);
+	if (end == version || *end != '.')
+		return false;
+	return major == 10 && strtoul(end + 1, NULL, 10) < 11;
+}
+
+static struct pl_error *parse_sip(const struct guest_output *o, struct guest_facts *f)
+{
+	struct pl_error *e = pl_strdup("", &f->sip);
+	bool custom = false;
+	f->sip_dtrace = f->sip_nvram = f->sip_kext = f->sip_debug = -1;
+	for (size_t i = 0; i < o->count && e == NULL; i++) {
+		if (strcmp(o->values[i].key, "csrutil") != 0)
+			continue;
+		const char *line = o->values[i].value;
+		const char *headline = after_label(line, "System Integrity Protection status");
+		if (headline != NULL)
+			e = set_headline(f, headline);
+		custom = custom || strstr(line, "Configuration") != NULL;
+		apply_line(f, line);
+	}
+	if (e == NULL && f->sip[0] == '\0' && before_sip(f->product_version)) {
+		f->sip_dtrace = f->sip_nvram = f->sip_kext = f->sip_debug = 0;
+		e = set_headline(f, "none before 10.11");
+	}
+	if (e == NULL)
+		apply_headline(f, custom);
+	return e;
+}
+
+/* ---- the kernel ----------------------------------------------------------------- */
+
+/* "...; root:xnu-3789.70.16~2/RELEASE_X86_64": the version without the build's "~2", and the variant. */
+static struct pl_error *parse_version(struct guest_facts *f)
+{
+	const char *xnu = strstr(f->kernel_version, "xnu-");
+	const char *slash = strrchr(f->kernel_version, '/');
+	xnu = xnu == NULL ? "" : xnu + 4;
+	slash = slash == NULL ? "" : slash + 1;
+	struct pl_error *e = pl_asprintf(&f->xnu, "%.*s", (int)strspn(xnu, "0123456789."), xnu);
+	if (e == NULL)
+		e = pl_asprintf(&f->variant, "%.*s", (int)strcspn(slash, "_ "), slash);
+	for (char *p = f->variant; e == NULL && *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return e;
+}
+
+/* "{ sec = 1700000000, usec = 0 } Tue Nov 14 ..." */
+static struct pl_error *parse_boot_time(const struct guest_output *o, struct guest_facts *f)
+{
+	const char *value = guest_value(o, "boot_time");
+	const char *sec = value == NULL ? NULL : strstr(value, "sec =");
+	if (value == NULL)
+		value = "";
+	if (sec != NULL)
+		value = sec + 5;
+	value += strspn(value, " ");
+	return pl_asprintf(&f->boot_time, "%.*s", (int)strspn(value, "0123456789"), value);
+}
+
+static struct pl_error *parse_nvram(const struct guest_output *o, struct guest_facts *f)
+{
+	const char *set = guest_value(o, "nvram_boot_args_set");
+	f->nvram_boot_args_set = set != NULL && strcmp(set, "1") == 0;
+	if (set != NULL)
+		return copy(o, "nvram_boot_args", &f->nvram_boot_args);
+	/* To take it for unset would delete the user's own boot-args when they are put back. */
+	char words[256];
+	const char *said = guest_value(o, "nvram_error");
+	struct pl_error *e = pl_error_new(PL_ERR_GUEST, "cannot read the guest's nvram boot-args");
+	if (said != NULL)
+		e = pl_error_why(e, "%s", pl_escape_str(said, words, sizeof words));
+	return e;
+}
+
+struct pl_error *facts_parse(const struct guest_output *o, struct guest_facts *ret)
+{
+	*ret = (struct guest_facts){0};
+	const struct {
+		const char *key;
+		char **ret;
+	} plain[] = {
+		{"product_version", &ret->product_version},
+		{"build", &ret->build},
+		{"kernel_version", &ret->kernel_version},
+		{"kernel_uuid", &ret->kernel_uuid},
+		{"boot_args", &ret->boot_args},
+		{"arch", &ret->arch},
+		{"model", &ret->model},
+		{"interface", &ret->interface},
+		{"nic_driver", &ret->nic_driver},
+	};
+	struct pl_error *e = NULL;
+	for (size_t i = 0; i < sizeof plain / sizeof *plain && e == NULL; i++)
+		e = copy(o, plain[i].key, plain[i].ret);
+	if (e == NULL)
+		e = parse_version(ret);
+	if (e == NULL)
+		e = parse_boot_time(o, ret);
+	if (e == NULL)
+		e = parse_sip(o, ret);
+	return e != NULL ? e : parse_nvram(o, ret);
+}
+
+struct pl_error *guest_facts_read(struct guest *g, const struct pl_wait *w, struct guest_facts *ret)
+{
+	struct guest_output o;
+	*ret = (struct guest_facts){0};
+	struct pl_error *e = guest_script_ok(g, "facts.sh", NULL, false, w, &o);
+	if (e == NULL)
+		e = pl_error_at(facts_parse(&o, ret), "facts.sh");
+	guest_output_deinit(&o);
+	if (e != NULL)
+		guest_facts_deinit(ret);
+	return e;
+}
+
+void guest_facts_deinit(struct guest_facts *f)
+{
+	char *const owned[] = {f->product_version, f->build, f->kernel_version, f->xnu, f->variant,
+		f->kernel_uuid, f->boot_args, f->boot_time, f->nvram_boot_args, f->sip, f->arch, f->model,
+		f->interface, f->nic_driver};
+	for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+		free(owned[i]);
+	*f = (struct guest_facts){0};
+}
