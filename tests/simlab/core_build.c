@@ -183,12 +183,25 @@ static struct pl_error *write_header(struct core *c, struct writer *w)
 	return put_command(w, b, sizeof(b));
 }
 
+static struct pl_error *write_run(struct core *c, struct writer *w, const struct core_region *r)
+{
+	struct pl_error *e = seek(w);
+	uint8_t page[CORE_PAGE];
+	for (uint64_t at = 0; !e && at < r->size; at += CORE_PAGE) {
+		core_memory_page(&c->memory, r->address + at, page);
+		e = put(w, page, sizeof(page));
+	}
+	return e;
+}
+
+/* With seeks each command is followed by its memory, so the file is written back and forth. */
 static struct pl_error *write_segments(struct core *c, struct writer *w)
 {
 	struct pl_error *e = NULL;
 	uint64_t offset = c->data_offset;
 	for (size_t i = 0; !e && i < c->memory.region_count; i++) {
 		const struct core_region *r = &c->memory.regions[i];
+		uint64_t next = w->at + 72;
 		uint8_t b[72] = {0};
 		core_le32(b, CMD_SEGMENT_64);
 		core_le32(b + 4, sizeof(b));
@@ -198,8 +211,13 @@ static struct pl_error *write_segments(struct core *c, struct writer *w)
 		core_le64(b + 48, r->size);
 		core_le32(b + 56, 1); /* VM_PROT_READ */
 		core_le32(b + 60, 1);
-		offset += r->size;
 		e = put_command(w, b, sizeof(b));
+		if (!e && w->sink->seek) {
+			w->at = offset;
+			e = write_run(c, w, r);
+			w->at = next;
+		}
+		offset += r->size;
 	}
 	return e;
 }
@@ -267,27 +285,25 @@ static struct pl_error *write_identity(struct core *c, struct writer *w)
 	return e;
 }
 
-static struct pl_error *write_padding(struct core *c, struct writer *w)
-{
-	static const uint8_t zeroes[CORE_PAGE];
-	if (w->sink->seek) {
-		w->at = c->data_offset;
-		return NULL;
-	}
-	return put(w, zeroes, (size_t)(c->data_offset - w->at));
-}
-
 static struct pl_error *write_memory(struct core *c, struct writer *w)
 {
+	static const uint8_t zeroes[CORE_PAGE];
 	struct pl_error *e = NULL;
-	uint8_t page[CORE_PAGE];
-	for (size_t i = 0; !e && i < c->memory.region_count; i++) {
-		const struct core_region *r = &c->memory.regions[i];
-		e = seek(w);
-		for (uint64_t at = 0; !e && at < r->size; at += CORE_PAGE) {
-			core_memory_page(&c->memory, r->address + at, page);
-			e = put(w, page, sizeof(page));
-		}
+	for (size_t gap; !e && w->at < c->data_offset;) {
+		gap = (size_t)(c->data_offset - w->at);
+		e = put(w, zeroes, gap < CORE_PAGE ? gap : CORE_PAGE);
+	}
+	for (size_t i = 0; !e && i < c->memory.region_count; i++)
+		e = write_run(c, w, &c->memory.regions[i]);
+	return e;
+}
+
+static struct pl_error *write_notes(struct core *c, struct writer *w)
+{
+	struct pl_error *e = NULL;
+	for (size_t i = 0; !e && i < c->note_count; i++) {
+		w->at = c->notes[i].offset;
+		e = put_command(w, c->notes[i].bytes, c->notes[i].size);
 	}
 	return e;
 }
@@ -302,11 +318,7 @@ struct pl_error *core_write(struct core *c, const struct core_sink *sink)
 		e = write_threads(c, &w);
 	if (!e)
 		e = write_identity(c, &w);
-	if (!e)
-		e = write_padding(c, &w);
-	if (!e)
+	if (!e && !sink->seek)
 		e = write_memory(c, &w);
-	for (size_t i = 0; !e && i < c->note_count; i++)
-		e = put_command(&w, c->notes[i].bytes, c->notes[i].size);
-	return e;
+	return e ? e : write_notes(c, &w);
 }

@@ -11,7 +11,8 @@
 #define IMAGE_TAIL (DATA_SIZE + KLD_SIZE + LAST_SIZE + LINKEDIT_SIZE)
 #define HIB_SIZE UINT64_C(0x4000)
 #define HEAP_UNSLID UINT64_C(0xffffff8020000000)
-#define DEBUG_BUF 12288 /* xnu: three pages */
+#define DEBUG_BUF 12288                       /* xnu: three pages */
+#define USER_RBP UINT64_C(0x00007fff5fbff8a0) /* where the outermost frame came from */
 #define DEED UINT32_C(0x44454544)
 #define PANIC_HEADER 48 /* struct macos_panic_header up to its text */
 
@@ -276,7 +277,7 @@ static struct pl_error *put_frames(struct core_memory *m, const struct panic_fra
 {
 	struct pl_error *e = NULL;
 	for (size_t i = 0; !e && i < count; i++) {
-		e = core_memory_put_u64(m, frames[i].frame, i + 1 < count ? frames[i + 1].frame : 0);
+		e = core_memory_put_u64(m, frames[i].frame, i + 1 < count ? frames[i + 1].frame : USER_RBP);
 		if (!e)
 			e = core_memory_put_u64(m, frames[i].frame + 8, frames[i].address);
 	}

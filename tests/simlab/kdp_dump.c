@@ -155,6 +155,8 @@ struct pl_error *kdp_dump_core(struct kdp_client *c, const char *name, enum kdp_
 		return e;
 	s.gzip = form == KDP_CORE_GZIP;
 	e = stream_body(&s, source, form == KDP_CORE_BARE_SEEKS);
+	if (!e && source->sent)
+		source->sent(source->arg);
 	if (only_gave_up(&s, &e)) {
 		e = flush(&s);
 		(void)only_gave_up(&s, &e);

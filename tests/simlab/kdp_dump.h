@@ -21,6 +21,7 @@
 /* Anything that can write itself into a sink: core_write() of a struct core, a file. */
 struct kdp_source {
 	struct pl_error *(*write)(void *arg, const struct core_sink *sink);
+	void (*sent)(void *arg); /* all of it is acknowledged, EOF comes next; may be NULL */
 	void *arg;
 };
 

@@ -10,6 +10,8 @@
 #include "tests/simlab/core_build.h"
 #include "tests/simlab/kdp_dump.h"
 
+enum { CSR_UNTRUSTED_KEXTS = 0x1, CSR_KERNEL_DEBUGGER = 0x8, CSR_APPLE_INTERNAL = 0x10 };
+
 #define KERNEL_MAP_SIZE UINT64_C(549755813888)
 
 /* A panic on its way. */
@@ -71,6 +73,11 @@ bool xnu_nic_can_dump(const char *nic)
 	return nic && (strcmp(nic, "e1000") == 0 || strcmp(nic, "e1000e") == 0);
 }
 
+bool xnu_csr_allows_debugger(uint32_t csr)
+{
+	return (csr & (CSR_UNTRUSTED_KEXTS | CSR_KERNEL_DEBUGGER | CSR_APPLE_INTERNAL)) != 0;
+}
+
 /* kdp_register_send_receive(): a driver with polled mode, on the interface that was asked for. */
 static bool has_transport(const struct machine *m)
 {
@@ -109,17 +116,13 @@ static bool wants_gzip(const struct machine *m)
 static void make_name(struct machine *m)
 {
 	char xnu[24];
+	bool gzip = !wants_log(m) && wants_gzip(m);
 	if (boot_args_string(m->k->boot_args, "_panicd_corename", m->out->name, sizeof(m->out->name)))
 		return;
 	kernel_xnu_version(m->k, xnu, sizeof(xnu));
-	snprintf(m->out->name, sizeof(m->out->name), "%s-xnu-%s-%s-%x%s", wants_log(m) ? "paniclog" : "core",
-		xnu, m->args->guest_ip, (unsigned)(m->k->uptime_ns & 0xffffffff),
-		!wants_log(m) && wants_gzip(m) ? ".gz" : "");
-	if (strcmp(xnu, "custom") == 0) /* the word stands alone */
-		snprintf(m->out->name, sizeof(m->out->name), "%s-custom-%s-%x%s",
-			wants_log(m) ? "paniclog" : "core", m->args->guest_ip,
-			(unsigned)(m->k->uptime_ns & 0xffffffff),
-			!wants_log(m) && wants_gzip(m) ? ".gz" : "");
+	snprintf(m->out->name, sizeof(m->out->name), "%s-%s%s-%s-%x%s", wants_log(m) ? "paniclog" : "core",
+		strcmp(xnu, "custom") == 0 ? "" : "xnu-", xnu, m->args->guest_ip,
+		(unsigned)(m->k->uptime_ns & 0xffffffff), gzip ? ".gz" : "");
 }
 
 static enum kdp_wrq wrq_form(const struct machine *m)
@@ -161,8 +164,9 @@ static struct pl_error *write_core(void *arg, const struct core_sink *sink)
 	return core_write(m->core, &watched);
 }
 
-static void say_complete(struct machine *m)
+static void say_complete(void *arg)
 {
+	struct machine *m = arg;
 	struct core_stats s;
 	core_stats(m->core, &s);
 	print(m,
@@ -173,15 +177,13 @@ static void say_complete(struct machine *m)
 
 static struct pl_error *send_core(struct machine *m, struct kdp_client *c, struct kdp_dump_result *r)
 {
-	const struct kdp_source source = {.write = write_core, .arg = m};
+	const struct kdp_source source = {.write = write_core, .sent = say_complete, .arg = m};
 	enum kdp_core_form form = KDP_CORE_GZIP;
 	if (!wants_gzip(m))
 		form = m->xnu >= 3248 ? KDP_CORE_BARE : KDP_CORE_BARE_SEEKS;
 	struct pl_error *e = core_create(m->k, &m->out->panic, &m->core);
 	if (!e)
 		e = kdp_dump_core(c, m->out->name, form, &source, m->wait, r);
-	if (!e && r->complete)
-		say_complete(m);
 	core_destroy(m->core);
 	m->core = NULL;
 	return e;
@@ -311,7 +313,7 @@ static struct pl_error *debugger(struct machine *m)
 		settle(m, XNU_WHY_NO_DEBUG, XNU_DUMPED_NONE, XNU_REBOOTS);
 		return NULL;
 	}
-	if (!(m->args->csr & XNU_CSR_KERNEL_DEBUGGER)) {
+	if (!xnu_csr_allows_debugger(m->args->csr)) {
 		settle(m, XNU_WHY_SIP, XNU_DUMPED_NONE, XNU_REBOOTS);
 		return NULL;
 	}

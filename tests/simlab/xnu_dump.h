@@ -4,7 +4,9 @@
  * rules are xnu's (kdp_udp.c, kdp_core.c, model_dep.c), by version:
  *
  *   - No KDP, so no dump and a reboot at once, without debug= (or with 0) or
- *     where SIP's kernel-debugger bit (8) is not set.
+ *     where SIP keeps debuggers out: none of its bits kernel debugger (8),
+ *     kexts (1, in 0x77 of "csrutil disable") and Apple internal (0x10) is set
+ *     (csr_check() in bsd/kern/kern_csr.c lets the latter two stand for the first).
  *   - With KDP but no DB_KERN_DUMP_ON_PANIC (0x400) and no DB_PANICLOG_DUMP
  *     (0x2000) it waits for a debugger for ever.
  *   - DB_REBOOT_ALWAYS (0x100000, xnu 4570 on) reboots before a network dump.
@@ -27,8 +29,6 @@
 #include "tests/simlab/kdp_client.h"
 #include "tests/simlab/kernel_desc.h"
 #include "tests/simlab/panic_text.h"
-
-#define XNU_CSR_KERNEL_DEBUGGER 8
 
 enum xnu_debug {
 	DB_HALT = 0x1,
@@ -105,6 +105,9 @@ void xnu_outcome_deinit(struct xnu_outcome *o);
 const char *xnu_why_name(enum xnu_why why);
 const char *xnu_dumped_name(enum xnu_dumped dumped);
 const char *xnu_after_name(enum xnu_after after);
+
+/** True if SIP with those bits set (csr-active-config) lets KDP in. */
+bool xnu_csr_allows_debugger(uint32_t csr);
 
 /** True if that virtualDev has a driver with KDP's polled mode in macOS. */
 bool xnu_nic_can_dump(const char *nic);
