@@ -149,6 +149,8 @@ static const struct refusal wrong_values[] = {
 		"x.yaml:4: guests.g.ssh.key has no usable value (only '~/' of one's own home is "
 		"known): write the whole path"},
 	{SSH("key: \"a\\nb\""), "x.yaml:4: guests.g.ssh.key has no usable value (it has more than one line)"},
+	{SSH("key: \"a\\x7f\""),
+		"x.yaml:4: guests.g.ssh.key has no usable value (it holds a control character)"},
 	{SSH("key: \"\\e[2J\""),
 		"x.yaml:4: guests.g.ssh.key has no usable value (it holds a control character)"},
 	{WITH("ssh: {user: u, host_key: 'MD5:00'}"), "x.yaml:4: guests.g.ssh.host_key must be SHA256: and 43 "

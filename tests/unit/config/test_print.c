@@ -198,6 +198,30 @@ static void quotes_what_looks_like_something_else(void **state)
 	}
 }
 
+/* YAML 1.1 folds these into blanks, or takes them for the start of a text. */
+static void escapes_what_readers_disagree_on(void **state)
+{
+	static const char *const pairs[][2] = {
+		{"a\xc2\x85z", "\"a\\u0085z\""},
+		{"a\xe2\x80\xa8z", "\"a\\u2028z\""},
+		{"a\xe2\x80\xa9z", "\"a\\u2029z\""},
+		{"a\xef\xbb\xbfz", "\"a\\ufeffz\""},
+		{"a\nz", "\"a\\nz\""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+		char text[64];
+		struct pl_buf yaml;
+		snprintf(text, sizeof text, "%s", pairs[i][0]);
+		struct scenario s = holding(text);
+		pl_buf_init(&yaml, 65536);
+		expect_ok(scenario_print(&s, &yaml));
+		assert_non_null(strstr(pl_buf_text(&yaml), pairs[i][1]));
+		pl_buf_deinit(&yaml);
+	}
+}
+
 static void prints_a_whole_scenario(void **state)
 {
 	static const char text[] =
@@ -297,6 +321,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_text_survives),
 		cmocka_unit_test(quotes_what_looks_like_something_else),
+		cmocka_unit_test(escapes_what_readers_disagree_on),
 		cmocka_unit_test(prints_a_whole_scenario),
 		cmocka_unit_test(prints_a_whole_lab),
 		cmocka_unit_test(reports_a_full_buffer),
