@@ -56,33 +56,52 @@ static size_t printable(const unsigned char *p, size_t left)
 	return n;
 }
 
+/* The escaped form of the character at p: *size bytes in out, from *step bytes. */
+static void escape_one(const unsigned char *p, size_t left, char out[static 8], size_t *size, size_t *step)
+{
+	size_t n = p[0] == '\\' ? 0 : printable(p, left);
+	*step = n == 0 ? 1 : n;
+	*size = n;
+	if (n > 0)
+		memcpy(out, p, n);
+	else if (p[0] == '\\' || p[0] == '\n' || p[0] == '\t')
+		*size = (size_t)snprintf(out, 8, "\\%c", p[0] == '\\' ? '\\' : p[0] == '\n' ? 'n' : 't');
+	else
+		*size = (size_t)snprintf(out, 8, "\\x%02x", p[0]);
+}
+
+static bool fits(const unsigned char *p, size_t len, size_t room)
+{
+	char piece[8];
+	size_t n, step;
+	for (size_t i = 0; i < len; i += step) {
+		escape_one(p + i, len - i, piece, &n, &step);
+		if (n > room)
+			return false;
+		room -= n;
+	}
+	return true;
+}
+
 const char *pl_escape(const void *text, size_t len, char *out, size_t size)
 {
 	const unsigned char *p = text;
-	size_t used = 0;
+	size_t used = 0, n, step;
 	if (size == 0)
 		return out;
-	for (size_t i = 0; i < len;) {
+	/* What does not fit as a whole leaves room for three dots. */
+	bool whole = fits(p, len, size - 1);
+	size_t room = whole ? size - 1 : size < 4 ? 0 : size - 4;
+	for (size_t i = 0; i < len; i += step) {
 		char piece[8];
-		size_t n = p[i] == '\\' ? 0 : printable(p + i, len - i);
-		size_t step = n == 0 ? 1 : n;
-		if (n > 0)
-			memcpy(piece, p + i, n);
-		else if (p[i] == '\\' || p[i] == '\n' || p[i] == '\t')
-			n = (size_t)snprintf(piece, sizeof piece, "\\%c", p[i] == '\\' ? '\\' : p[i] == '\n' ? 'n' : 't');
-		else
-			n = (size_t)snprintf(piece, sizeof piece, "\\x%02x", p[i]);
-		/* What is not last must leave room for the three dots. */
-		size_t reserve = i + step < len ? 3 : 0;
-		if (used + n + reserve >= size) {
-			for (int dots = 0; dots < 3 && used + 1 < size; dots++)
-				out[used++] = '.';
+		escape_one(p + i, len - i, piece, &n, &step);
+		if (used + n > room)
 			break;
-		}
 		memcpy(out + used, piece, n);
 		used += n;
-		i += step;
 	}
+	for (int dots = 0; !whole && dots < 3 && used + 1 < size; dots++)
+		out[used++] = '.';
 	out[used] = '\0';
 	return out;
 }

@@ -1,0 +1,127 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/run/boot_args.h"
+
+static const struct boot_args_wish sierra = {
+	.server = "172.16.41.1",
+	.port = 1069,
+	.interface = "en0",
+	.xnu_major = 3789,
+	.extra = "",
+};
+
+static void merged(const char *present, const struct boot_args_wish *wish, const char *expected)
+{
+	char *args = NULL;
+	assert_null(boot_args_merge(present, wish, &args));
+	assert_string_equal(args, expected);
+	free(args);
+}
+
+/* 0x24c44 = NMI 4, ARP 0x40, DUMP_ON_PANIC 0x400, DUMP_ON_NMI 0x800, REBOOT_POST_CORE 0x4000, no local core 0x20000 */
+static void test_from_nothing(void **state)
+{
+	(void)state;
+	merged("", &sierra, "debug=0x24c44 _panicd_ip=172.16.41.1 kdp_match_name=en0 wdt=-1");
+}
+
+static void test_foreign_keys_stay(void **state)
+{
+	(void)state;
+	merged("-v  keepsyms=1 kext-dev-mode=1", &sierra,
+		"-v keepsyms=1 kext-dev-mode=1 debug=0x24c44 _panicd_ip=172.16.41.1 kdp_match_name=en0 wdt=-1");
+	/* Ours are replaced where they stand, doubles go. */
+	merged("_panicd_ip=10.0.0.9 -v debug=0x2 debug=0x8", &sierra,
+		"_panicd_ip=172.16.41.1 -v debug=0x24c46 kdp_match_name=en0 wdt=-1");
+}
+
+static void test_harmful_debug_bits_go(void **state)
+{
+	(void)state;
+	/* HALT, PANICLOG_DUMP and REBOOT_ALWAYS; the well-known 0x104c44. */
+	merged("debug=0x102001", &sierra, "debug=0x24c44 _panicd_ip=172.16.41.1 kdp_match_name=en0 wdt=-1");
+	merged("debug=0x104c44", &sierra, "debug=0x24c44 _panicd_ip=172.16.41.1 kdp_match_name=en0 wdt=-1");
+}
+
+static void test_port(void **state)
+{
+	(void)state;
+	struct boot_args_wish wish = sierra;
+	wish.port = 4000;
+	merged("", &wish, "debug=0x24c44 _panicd_ip=172.16.41.1 panicd_port=4000 kdp_match_name=en0 wdt=-1");
+	/* A port of another day must not stay when ours is the default. */
+	merged("panicd_port=9", &sierra, "debug=0x24c44 _panicd_ip=172.16.41.1 kdp_match_name=en0 wdt=-1");
+}
+
+static void test_versions(void **state)
+{
+	(void)state;
+	struct boot_args_wish wish = sierra;
+	/* 10.9 has no DISABLE_LOCAL_CORE, and no local core. */
+	wish.xnu_major = 2422;
+	merged("", &wish, "debug=0x4c44 _panicd_ip=172.16.41.1 kdp_match_name=en0 wdt=-1");
+	wish.kcsuffix = "development";
+	wish.interface = "";
+	merged("kcsuffix=debug", &wish, "kcsuffix=development debug=0x4c44 _panicd_ip=172.16.41.1 wdt=-1");
+}
+
+static void test_scenario_wins(void **state)
+{
+	(void)state;
+	struct boot_args_wish wish = sierra;
+	wish.extra = "debug=0x444 keepsyms=1";
+	merged("-v", &wish, "-v debug=0x444 _panicd_ip=172.16.41.1 kdp_match_name=en0 wdt=-1 keepsyms=1");
+}
+
+static void test_too_long(void **state)
+{
+	(void)state;
+	char present[1100], *args = NULL;
+	memset(present, 'x', sizeof present - 1);
+	present[sizeof present - 1] = '\0';
+	struct pl_error *e = boot_args_merge(present, &sierra, &args);
+	assert_non_null(e);
+	assert_int_equal(pl_error_kind(e), PL_ERR_USAGE);
+	pl_error_free(e);
+	assert_null(args);
+}
+
+static void test_reading(void **state)
+{
+	(void)state;
+	char *missing = NULL;
+	assert_true(boot_args_has("-v debug=0x4 x", "debug=0x4"));
+	/* The kernel takes the first of a key. */
+	assert_false(boot_args_has("debug=0x8 debug=0x4", "debug=0x4"));
+	assert_false(boot_args_has("debug=0x44", "debug=0x4"));
+	assert_null(boot_args_missing("a=1 b=2", "b=2 c=3 d=4", &missing));
+	assert_string_equal(missing, "c=3");
+	free(missing);
+	assert_null(boot_args_missing("a=1 b=2", "b=2", &missing));
+	assert_null(missing);
+	assert_true(boot_args_debug("-v debug=0x144") == 0x144);
+	assert_true(boot_args_debug("debug=0b101") == 5);
+	assert_true(boot_args_debug("xdebug=1") == 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_from_nothing),
+		cmocka_unit_test(test_foreign_keys_stay),
+		cmocka_unit_test(test_harmful_debug_bits_go),
+		cmocka_unit_test(test_port),
+		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_scenario_wins),
+		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_reading),
+	};
+	return cmocka_run_group_tests_name("boot_args", tests, NULL, NULL);
+}
