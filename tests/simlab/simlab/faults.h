@@ -1,0 +1,50 @@
+/* What goes wrong on demand: --fault NAME[=VALUE], `simlab fault`. */
+#ifndef SIMLAB_FAULTS_H
+#define SIMLAB_FAULTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum fault {
+	FAULT_REST_DOWN,
+	FAULT_REST_SLOW, /* nanoseconds each answer takes */
+	FAULT_NO_IP,
+	FAULT_STALE_IP,
+	FAULT_SSH_REFUSE,
+	FAULT_HOST_KEY_CHANGED,
+	FAULT_BOOT_HANG,
+	FAULT_POWER_STUCK,
+	FAULT_VMRUN_HANG,
+	FAULT_VMRUN_IN_USE, /* that many commands fail */
+	FAULT_SNAPSHOT_FAIL,
+	FAULT_DELETE_FAIL,
+	FAULT_REVERT_FAIL,
+	FAULT_TRIGGER_SILENT,
+	FAULT_NVRAM_SILENT,
+	FAULT_DUMP_STOP_AT, /* bytes */
+	FAULT_DUMP_LOSS,    /* per cent */
+	FAULT_NO_REBOOT,
+	FAULT_FIREWALL_SILENT,  /* as without root: says done, does nothing */
+	FAULT_FIREWALL_MANAGED, /* refuses */
+	FAULT_COUNT,
+};
+
+struct faults {
+	bool on[FAULT_COUNT];
+	uint64_t value[FAULT_COUNT];
+};
+
+/** "NAME", "NAME=VALUE", "NAME=off" or "clear"; PL_ERR_USAGE lists the names. */
+struct pl_error *faults_set(struct faults *f, const char *text) PL_MUST_USE;
+
+/** One line each, of those that are on. */
+struct pl_error *faults_print(const struct faults *f, struct pl_buf *out) PL_MUST_USE;
+
+/** True while a counted fault has some left; takes one. */
+bool faults_take(struct faults *f, enum fault which);
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * The simulated lab's one state: what Fusion, its one VM and the host's
+ * firewall are just now. Owned by the daemon, which is single-threaded; the
+ * daemon's working folder is the lab's, so all paths are relative to it.
+ *
+ *     vmrun, socketfilterfw, vmrest-password, guest_key, known_hosts, leases ...
+ *     Virtual Machines/sierra.vmwarevm/   the bundle, in Fusion's formats
+ *     disk/       the guest's file system (what the .vmdk stands for)
+ *     snapshots/  one folder a snapshot
+ *     run/        sockets, lock, what the guest sees as /.lab
+ *     log/        the daemon's, sshd's, and events.log
+ */
+#ifndef SIMLAB_SIM_H
+#define SIMLAB_SIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "base/wait.h"
+#include "tests/simlab/bundle_nvram.h"
+#include "tests/simlab/kernel_desc.h"
+#include "tests/simlab/simlab/faults.h"
+
+#define SIM_VM_NAME "sierra"
+#define SIM_VM_ID "7N3QK1V0R5C8TB2M6H9XZ4WJ0DGSYPLA"
+#define SIM_MAC "00:50:56:3a:0c:1f"
+#define SIM_USER "lab"
+#define SIM_STALE_IP "127.44.8.99"
+#define SIM_HOST_NAME "sierras-Mac"
+
+#define SIM_BUNDLE "Virtual Machines/" SIM_VM_NAME ".vmwarevm"
+#define SIM_VMX SIM_BUNDLE "/" SIM_VM_NAME ".vmx"
+#define SIM_VMSD SIM_BUNDLE "/" SIM_VM_NAME ".vmsd"
+#define SIM_NVRAM SIM_BUNDLE "/" SIM_VM_NAME ".nvram"
+#define SIM_VMSS SIM_BUNDLE "/" SIM_VM_NAME ".vmss"
+#define SIM_VMEM SIM_BUNDLE "/" SIM_VM_NAME ".vmem"
+#define SIM_VMX_LOCK SIM_BUNDLE "/" SIM_VM_NAME ".vmx.lck"
+#define SIM_DISK "disk"
+#define SIM_SNAPSHOTS "snapshots"
+#define SIM_GUEST_RUN "run/guest"
+#define SIM_SSHD_LOG "log/sshd.log"
+#define SIM_EVENTS "log/events.log"
+#define SIM_LEASES "leases"
+#define SIM_FIREWALL "firewall"
+#define SIM_PANIC_RESULT "run/panic-result"
+#define SIM_PANIC_REPORT "run/panic-report"
+
+enum power {
+	POWER_OFF,
+	POWER_STARTING,
+	POWER_ON,
+	POWER_STOPPING,
+	POWER_PAUSED,
+	POWER_SUSPENDED,
+};
+
+struct options {
+	char ip[16];
+	uint16_t port;     /* vmrest's; the real one once it listens */
+	uint16_t ssh_port; /* 0 until a free one is found */
+	char sip[16];      /* on, off, hex digits; "" keeps what is there */
+	char nic[16];      /* "" keeps what is there */
+	uint64_t core_size;
+	int64_t boot_time;
+	bool tls;
+	char vm_password[64];   /* of an encrypted VM; "" if it is not */
+	char sudo_password[64]; /* "" for NOPASSWD */
+	double time_factor;     /* of the panicking kernel's waits */
+};
+
+/* What one boot of the guest runs with; a snapshot with memory carries it. */
+struct boot {
+	struct kernel_desc kernel;
+	uint64_t entropy;
+	uint32_t csr;
+	time_t at;
+	char variant[16]; /* RELEASE, DEVELOPMENT */
+	char kexts[256];  /* loaded by hand, blank after each */
+};
+
+enum timer {
+	TIMER_POWER, /* a power transition ends */
+	TIMER_DOWN,  /* the guest goes down by its own will */
+	TIMER_BOOT,  /* the guest is up */
+	TIMER_TOOLS, /* Tools begin to report */
+	TIMER_COUNT,
+};
+
+struct sim {
+	char *dir; /* absolute */
+	struct options opt;
+	struct faults faults;
+	bool quit;
+	enum power power;
+	bool guest_running;          /* its kernel is; false while it boots, is down, has panicked */
+	bool tools;                  /* VMware Tools report */
+	bool panicked;               /* and neither reset nor rebooted yet */
+	bool down_to_off;            /* TIMER_DOWN: power off, else reboot */
+	bool resume;                 /* the next start continues `boot`, from memory */
+	pid_t guest;                 /* its first process; 0: none */
+	pid_t panic;                 /* the process that plays the panicking kernel; 0: none */
+	int64_t timers[TIMER_COUNT]; /* pl_now() values; 0: not set */
+	struct boot boot;
+	struct nvram nvram; /* the firmware's live copy; only while powered on */
+	unsigned boots;
+};
+
+/** One line into events.log: what a test may want to count. */
+void sim_event(const char *fmt, ...) PL_PRINTF(1, 2);
+
+/** Logs and ends an error that nobody can be told of. */
+void sim_complain(struct pl_error *e);
+
+void sim_timer_in(struct sim *s, enum timer t, int64_t ns);
+
+/** Absolute path below the lab, malloc'd. Never NULL: without memory the lab ends. */
+char *sim_path(const struct sim *s, const char *relative);
+
+/** True if the power is on and the machine neither paused nor in a transition. */
+bool sim_is_on(const struct sim *s);
+
+#endif

@@ -1,0 +1,9 @@
+/* vmrun's commands on the lab's one VM; failures as "Error: TEXT" on stdout, status 255. */
+#ifndef SIMLAB_VMRUN_H
+#define SIMLAB_VMRUN_H
+
+#include "tests/simlab/simlab/calls.h"
+
+void vmrun_call(struct sim *s, struct call *c);
+
+#endif
