@@ -2,7 +2,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,14 +62,14 @@ static void say(struct kdp_client *c, const char *text)
 		c->config.console(c->config.console_arg, text);
 }
 
-static void say_number(struct kdp_client *c, const char *fmt, unsigned number) PL_PRINTF(2, 0);
-static void say_number(struct kdp_client *c, const char *fmt, unsigned number)
+static void sayf(struct kdp_client *c, const char *fmt, ...) PL_PRINTF(2, 3);
+static void sayf(struct kdp_client *c, const char *fmt, ...)
 {
 	char text[128];
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	snprintf(text, sizeof(text), fmt, number);
-#pragma GCC diagnostic pop
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
 	say(c, text);
 }
 
@@ -78,9 +80,11 @@ static struct pl_error *open_port(const char *ip, uint16_t port, int *ret)
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
 	if (inet_pton(AF_INET, ip, &a.sin_addr) != 1)
 		return pl_error_new(PL_ERR_USAGE, "'%s' is not an IPv4 address", ip);
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	if (fd < 0)
 		return pl_error_errno(PL_ERR_LAB, errno, "cannot make a UDP socket");
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
 	if (bind(fd, (const struct sockaddr *)&a, sizeof(a)) != 0) {
 		struct pl_error *e = pl_error_errno(PL_ERR_LAB, errno, "cannot bind to %s:%u", ip, port);
 		close(fd);
@@ -250,7 +254,7 @@ static void accept_features(struct kdp_client *c)
 	c->stats.features = features;
 	if (!(features & KDP_LARGE_PACKETS) && c->stats.packet_size > KDP_SIZE_SMALL)
 		c->stats.packet_size = KDP_SIZE_SMALL;
-	say_number(c, "Protocol features: 0x%x\n", features);
+	sayf(c, "Protocol features: 0x%x\n", features);
 	c->answer.opcode = OP_ACK;
 }
 
@@ -265,7 +269,7 @@ static enum verdict judge(struct kdp_client *c, struct exchange *x)
 	if (c->answer.opcode == OP_ERROR) {
 		c->stats.errors++;
 		c->stats.last_error = c->answer.block;
-		say_number(c, "Panic server returned error %u, retrying\n", c->answer.block);
+		sayf(c, "Panic server returned error %u, retrying\n", c->answer.block);
 		x->budget = polls(c, POLLS_RETRY);
 		return SEND_AGAIN;
 	}
@@ -307,7 +311,7 @@ static void settled(struct kdp_client *c, enum opcode request)
 	if (++c->stats.block % SUPERBLOCK == 0)
 		say(c, ".");
 	if (request == OP_EOF)
-		say_number(c, "\nTotal number of packets transmitted: %u\n", c->stats.block);
+		sayf(c, "\nTotal number of packets transmitted: %u\n", c->stats.block);
 }
 
 static struct pl_error *exchange(struct kdp_client *c, enum opcode request, size_t size,
@@ -324,7 +328,7 @@ static struct pl_error *exchange(struct kdp_client *c, enum opcode request, size
 			return NULL;
 		}
 		if (x.tries > 2)
-			say_number(c, "TX retry #%u ", x.tries);
+			sayf(c, "TX retry #%u ", x.tries);
 		c->stats.resent += x.tries > 1;
 		if (request == OP_WRQ) /* a repeat goes to the well-known port again */
 			c->server.sin_port = htons(c->config.port);
@@ -354,7 +358,7 @@ static bool dead(const struct kdp_client *c, enum kdp_failure *ret)
 
 static void put_header(struct kdp_client *c, enum opcode opcode)
 {
-	pl_put_be16(c->packet, opcode);
+	pl_put_be16(c->packet, (uint16_t)opcode);
 	pl_put_be32(c->packet + 2, c->stats.block);
 }
 
