@@ -272,6 +272,7 @@ static struct session_step react(struct session *s, unsigned event, const struct
 	case AT(SESSION_FAILED, WIRE_SEEK):
 	case AT(SESSION_FAILED, WIRE_EOF):
 		return refuse(s, now);
+	case AT(SESSION_NEW, EVENT_TICK):
 	case AT(SESSION_CLOSED, EVENT_TICK):
 	case AT(SESSION_FAILED, EVENT_TICK):
 		return linger_tick(s, now);
