@@ -1,0 +1,92 @@
+#!/bin/sh
+# paniclab inspect on the simulated kernel's cores; lldb, where there is one, is the judge.
+set -u
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+if [ ! -x "$BUILD/kernsim" ]; then
+	echo "1..0 # SKIP no kernsim"
+	exit 0
+fi
+count=0
+failed=0
+check() { # check NAME COMMAND...
+	name=$1
+	shift
+	count=$((count + 1))
+	if "$@"; then
+		echo "ok $count - $name"
+	else
+		echo "not ok $count - $name"
+		failed=1
+	fi
+}
+skip() {
+	count=$((count + 1))
+	echo "ok $count - $1 # SKIP $2"
+}
+json() { "$PANICLAB" inspect --json "$1" >"$dir/out" 2>"$dir/err"; }
+value() { sed -n "s/^  \"$1\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$/\1/p" "$dir/out"; }
+is() { [ "$(value "$1")" = "$2" ]; }
+has() { grep -qF -- "$1" "$2"; }
+
+if ! "$BUILD/kernsim" core --out "$dir/core" --size 16M >"$dir/kernsim" 2>&1; then
+	sed 's/^/# /' "$dir/kernsim"
+	echo "not ok 1 - kernsim makes a core"
+	echo "1..1"
+	exit 1
+fi
+
+json "$dir/core"
+cp "$dir/out" "$dir/whole"
+check 'it is a core' is kind core
+check 'for x86_64' is arch x86_64
+check 'all of it is there' is truncated false
+check 'the panic text is found in its memory' has '"panic_text": ' "$dir/out"
+check 'with a backtrace' has '"frame": "0xffffff' "$dir/out"
+check 'nothing is wrong with it' has '"warnings": []' "$dir/out"
+uuid=$(value kernel_uuid)
+load=$(value load_address)
+
+lldb=$(command -v lldb-14 || command -v lldb)
+if [ -n "$lldb" ] && command -v timeout >/dev/null; then
+	PYTHONPATH=/usr/lib/llvm-14/lib/python3.11/dist-packages HOME=$dir \
+		timeout 60 "$lldb" --batch -c "$dir/core" >"$dir/lldb" 2>&1
+	check 'lldb names the same kernel' has "Kernel UUID: $uuid" "$dir/lldb"
+	check 'at the same address' has "Load Address: $load" "$dir/lldb"
+else
+	skip 'lldb names the same kernel' 'no lldb'
+	skip 'at the same address' 'no lldb'
+fi
+
+objdump=$(command -v llvm-objdump-14 || command -v llvm-objdump)
+if [ -n "$objdump" ]; then
+	"$objdump" --macho --private-headers "$dir/core" >"$dir/headers" 2>/dev/null
+	check 'llvm-objdump counts as many threads' is threads "$(grep -c 'cmd LC_THREAD' "$dir/headers")"
+	check 'and as many segments' is segments "$(grep -c 'cmd LC_SEGMENT' "$dir/headers")"
+else
+	skip 'llvm-objdump counts as many threads' 'no llvm-objdump'
+	skip 'and as many segments' 'no llvm-objdump'
+fi
+
+gzip -1 -c "$dir/core" >"$dir/core.gz"
+json "$dir/core.gz"
+check 'gzipped, it is a gzip-core' is kind gzip-core
+check 'whole' is gzip ok
+check 'of the same kernel' is kernel_uuid "$uuid"
+check 'at the same address, too' is load_address "$load"
+
+size=$(wc -c <"$dir/core.gz")
+head -c $((size / 2)) "$dir/core.gz" >"$dir/half.gz"
+json "$dir/half.gz"
+check 'half of it: truncated' is gzip truncated
+check 'and still of that kernel' is kernel_uuid "$uuid"
+
+size=$(wc -c <"$dir/core")
+head -c $((size / 2)) "$dir/core" >"$dir/half"
+json "$dir/half"
+check 'half a core is truncated' is truncated true
+check 'and still of that kernel, too' is kernel_uuid "$uuid"
+check 'the warning says how much is missing' has 'cut short' "$dir/out"
+
+echo "1..$count"
+exit $failed
