@@ -6,80 +6,11 @@
 
 #include "base/buf.h"
 #include "orchestrator/core/kernel_version.h"
+#include "orchestrator/core/panic_labels.h"
 #include "orchestrator/core/panic_parts.h"
 #include "orchestrator/core/panic_source.h"
 
 #define MESSAGE_MAX (32 * 1024) /* bytes between "panic(cpu" and the backtrace */
-
-enum label_kind {
-	LABEL_TEXT, /* the rest of the line */
-	LABEL_NEXT, /* the rest of the line, or else the next line */
-	LABEL_HEX,  /* an address */
-	LABEL_DECIMAL,
-	LABEL_UUID,
-	LABEL_LOADED, /* the list of loaded kexts follows */
-	LABEL_KNOWN,  /* understood, and of no use here */
-};
-
-struct label {
-	const char *name;
-	enum label_kind kind;
-	size_t field; /* offset in struct panic_text */
-};
-
-#define FIELD(name) offsetof(struct panic_text, name)
-
-static const struct label labels[] = {
-	{"BSD process name corresponding to current thread", LABEL_TEXT, FIELD(process)},
-	{"Process name corresponding to current thread", LABEL_TEXT, FIELD(process)},
-	{"Boot args:", LABEL_TEXT, FIELD(boot_args)},
-	{"Mac OS version:", LABEL_NEXT, FIELD(build)},
-	{"Kernel version:", LABEL_NEXT, FIELD(kernel_version)},
-	{"Kernel UUID:", LABEL_UUID, 0},
-	{"KernelCache slide:", LABEL_HEX, FIELD(kernelcache_slide)},
-	{"KernelCache base:", LABEL_HEX, FIELD(kernelcache_base)},
-	{"Kernel slide:", LABEL_HEX, FIELD(kernel_slide)},
-	{"Kernel text base:", LABEL_HEX, FIELD(kernel_text_base)},
-	{"__HIB  text base:", LABEL_HEX, FIELD(hib_text_base)},
-	{"System model name:", LABEL_TEXT, FIELD(model)},
-	{"System uptime in nanoseconds:", LABEL_DECIMAL, FIELD(uptime_ns)},
-	{"last loaded kext at ", LABEL_TEXT, FIELD(last_loaded_kext)},
-	{"last started kext at ", LABEL_TEXT, FIELD(last_loaded_kext)},
-	{"loaded kexts:", LABEL_LOADED, 0},
-	{"last unloaded kext at ", LABEL_KNOWN, 0},
-	{"last stopped kext at ", LABEL_KNOWN, 0},
-	{"Kernel Extensions in backtrace", LABEL_KNOWN, 0},
-	{"Kernel loadable modules in backtrace", LABEL_KNOWN, 0},
-	{"Backtrace continues", LABEL_KNOWN, 0},
-	{"Panicked task ", LABEL_KNOWN, 0},
-	{"CR0:", LABEL_KNOWN, 0},
-	{"RAX:", LABEL_KNOWN, 0},
-	{"RSP:", LABEL_KNOWN, 0},
-	{"R8:", LABEL_KNOWN, 0},
-	{"R12:", LABEL_KNOWN, 0},
-	{"RFL:", LABEL_KNOWN, 0},
-	{"Fault CR2:", LABEL_KNOWN, 0},
-	{"*** Panic Report ***", LABEL_KNOWN, 0},
-	{"roots installed:", LABEL_KNOWN, 0},
-	{"System shutdown begun:", LABEL_KNOWN, 0},
-	{"Panic diags file available:", LABEL_KNOWN, 0},
-	{"Hibernation exit count:", LABEL_KNOWN, 0},
-	{"Last Sleep:", LABEL_KNOWN, 0},
-	{"Uptime  :", LABEL_KNOWN, 0},
-	{"Sleep   :", LABEL_KNOWN, 0},
-	{"Wake    :", LABEL_KNOWN, 0},
-	{"Compressor Info:", LABEL_KNOWN, 0},
-	{"Zone info:", LABEL_KNOWN, 0},
-	{"Zone map:", LABEL_KNOWN, 0},
-	{". PGZ ", LABEL_KNOWN, 0},
-	{". VM ", LABEL_KNOWN, 0},
-	{". RO ", LABEL_KNOWN, 0},
-	{". GEN", LABEL_KNOWN, 0},
-	{". DATA", LABEL_KNOWN, 0},
-	{"Metadata:", LABEL_KNOWN, 0},
-	{"Bitmaps :", LABEL_KNOWN, 0},
-	{"Extra   :", LABEL_KNOWN, 0},
-};
 
 struct parser {
 	struct panic_text *t;
@@ -109,16 +40,8 @@ static void *grow(void *array, size_t count, size_t element)
 	return realloc(array, (count ? count * 2 : 1) * element);
 }
 
-static const struct label *label_of(struct panic_piece line)
-{
-	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
-		if (panic_piece_starts(line, labels[i].name))
-			return &labels[i];
-	return NULL;
-}
-
 /* "Process name corresponding to current thread (0xffffff...): NAME" */
-static struct panic_piece label_value(const struct label *label, struct panic_piece line)
+static struct panic_piece label_value(const struct panic_label *label, struct panic_piece line)
 {
 	panic_piece_skip(&line, label->name);
 	const char *close = panic_piece_starts(line, " (") ? memchr(line.p, ')', line.len) : NULL;
@@ -137,7 +60,7 @@ static void keep_number(struct panic_address *a, struct panic_piece value, unsig
 }
 
 static struct pl_error *take_label(
-	struct parser *p, const struct label *label, struct panic_piece line, bool *understood)
+	struct parser *p, const struct panic_label *label, struct panic_piece line, bool *understood)
 {
 	void *field = (char *)p->t + label->field;
 	struct panic_piece value = label_value(label, line);
@@ -331,7 +254,7 @@ static void note_unknown(struct parser *p, struct panic_piece line)
 static struct pl_error *take_line(struct parser *p, struct panic_piece raw, bool *understood)
 {
 	struct panic_piece line = panic_piece_trim(raw);
-	const struct label *label = label_of(line);
+	const struct panic_label *label = panic_label_of(line);
 	char **next = p->next;
 	struct pl_error *e = NULL;
 
@@ -384,7 +307,7 @@ static bool ends_message(struct panic_piece raw)
 	bool is = false;
 
 	if (panic_piece_starts(line, "Backtrace (CPU ") || panic_piece_starts(line, "Debugger called: ") ||
-		panic_line(line) || label_of(line))
+		panic_line(line) || panic_label_of(line))
 		return true;
 	pl_error_free(panic_frame_parse(line, &f, &is));
 	if (is)
