@@ -161,7 +161,9 @@ static void core_tile(struct emit *w, const json_t *doc)
 	if (doc_size(core, "bytes", &size)[0] == '\0')
 		snprintf(size.text, sizeof size.text, "size not known");
 	doc_field(core, "status", &status);
-	if (core == NULL)
+	if (core == NULL && pl_json_bool_or(json_object_get(doc, "dump"), "complete", false))
+		tile(w, "Core", "good", "complete, not kept");
+	else if (core == NULL)
 		tile(w, "Core", "", "none");
 	else if (strcmp(status.text, "complete") == 0)
 		tile(w, "Core, complete", "good", size.text);

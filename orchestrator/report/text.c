@@ -109,7 +109,9 @@ static void core_file(struct emit *w, const json_t *doc, bool color)
 	const json_t *core = doc_core_file(doc);
 	label(w, "core");
 	if (core == NULL) {
-		emit(w, "none\n");
+		/* keep: report in the scenario deletes the core once it has been read. */
+		bool arrived = pl_json_bool_or(json_object_get(doc, "dump"), "complete", false);
+		emit(w, arrived ? "arrived complete, not kept\n" : "none\n");
 		return;
 	}
 	if (doc_command(doc, "folder", &f)[0] != '\0' && doc_relative_path(core, "path")[0] != '\0')

@@ -117,19 +117,19 @@ static void links_stay_in_the_folder(void **state)
 	free(html);
 }
 
-/* By hand: the axis is 200 s; 50 s in is 25 %, 100 s long is 50 %. */
+/* By hand: the axis is 200 s; 50.6 s in is 25.3 %, 100 s long is 50 %. */
 static void bars_are_to_scale(void **state)
 {
 	(void)state;
 	char *html =
 		page(doc_from("{\"steps\":["
-			      "{\"name\":\"a\",\"started\":\"2026-12-31T23:59:30.500Z\",\"seconds\":1},"
-			      "{\"name\":\"b\",\"started\":\"2027-01-01T00:00:20.500Z\",\"seconds\":100},"
-			      "{\"name\":\"c\",\"status\":\"failed\",\"started\":\"2027-01-01T00:02:50."
-			      "500Z\",\"seconds\":0},"
+			      "{\"name\":\"a\",\"started\":\"2027-02-28T23:59:30.250Z\",\"seconds\":1},"
+			      "{\"name\":\"b\",\"started\":\"2027-03-01T00:00:20.850Z\",\"seconds\":100},"
+			      "{\"name\":\"c\",\"status\":\"failed\",\"started\":\"2027-03-01T00:02:50."
+			      "250Z\",\"seconds\":0},"
 			      "{\"name\":\"d\",\"status\":\"skipped\"}]}"));
 	assert_has(html, "margin-left:0.0%;width:0.5%");
-	assert_has(html, "<div class=\"bar\" style=\"margin-left:25.0%;width:50.0%\">");
+	assert_has(html, "<div class=\"bar\" style=\"margin-left:25.3%;width:50.0%\">");
 	assert_has(html, "<div class=\"bar failed\" style=\"margin-left:99.0%;width:0.0%\">");
 	assert_has(html, "<td class=\"track\"></td>");
 	free(html);
@@ -153,6 +153,7 @@ static void says_what_it_does_not_know(void **state)
 	assert_has(html, "The run says nothing of how it ended");
 	assert_has(html, "Not known; <code>paniclab runs</code> tells.");
 	assert_has_not(html, "simulated lab");
+	assert_has_not(html, "Panic text");
 	free(html);
 }
 
@@ -180,7 +181,8 @@ static void long_lists_and_texts_are_cut(void **state)
 	assert_has(html, ">7511<");
 	assert_has_not(html, ">7512<");
 	assert_has(html, "512 of 600 are shown");
-	assert_has(html, "(cut here: 307200 bytes in all)");
+	assert_has(html, "x\n(cut here: 307200 bytes in all)");
+	assert_int_equal(strspn(strstr(html, "xxx"), "x"), 256 << 10);
 	free(text);
 	free(html);
 }

@@ -100,6 +100,14 @@ static void packed_core_stands_in_for_a_missing_one(void **state)
 	free(text);
 }
 
+static void a_core_can_be_dropped_on_purpose(void **state)
+{
+	(void)state;
+	char *text = rendered(plain, doc_from("{\"dump\":{\"complete\":true}}"));
+	assert_has(text, "  core      arrived complete, not kept\n");
+	free(text);
+}
+
 static void terminal_gets_no_control_bytes(void **state)
 {
 	(void)state;
@@ -108,6 +116,8 @@ static void terminal_gets_no_control_bytes(void **state)
 		if ((unsigned char)*p < 0x20 && *p != '\n')
 			fail_msg("byte %d in:\n%s", *p, text);
 	assert_has(text, "\\x1b[31m");
+	/* A run of 1e300 seconds has no duration. */
+	assert_has(text, "gnp.exe\n");
 	free(text);
 }
 
@@ -137,6 +147,7 @@ int main(void)
 		cmocka_unit_test(color_changes_nothing_else),
 		cmocka_unit_test(what_is_left_comes_with_its_command),
 		cmocka_unit_test(packed_core_stands_in_for_a_missing_one),
+		cmocka_unit_test(a_core_can_be_dropped_on_purpose),
 		cmocka_unit_test(terminal_gets_no_control_bytes),
 		cmocka_unit_test(each_outcome_has_words),
 	};
