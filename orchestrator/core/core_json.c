@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Length of the valid UTF-8 sequence at p (RFC 3629), or 0. */
+/*
+ * Length of the valid UTF-8 sequence at p (RFC 3629), or 0. A NUL counts as
+ * invalid: many readers of JSON, jansson among them, refuse \u0000.
+ */
 static size_t sequence(const unsigned char *p, size_t left)
 {
 	if (p[0] < 0x80)
-		return 1;
+		return p[0] != 0;
 	size_t n = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
 		   : (p[0] & 0xf0) == 0xe0        ? 3
 		   : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4

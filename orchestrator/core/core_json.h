@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Raw text; a byte that is not UTF-8 becomes U+FFFD. */
+/** Raw text; a byte that is not UTF-8, and a NUL, becomes U+FFFD. */
 json_t *core_json_text(const char *text, size_t len);
 
 /** "0xffffff8017400000" */

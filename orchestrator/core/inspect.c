@@ -133,9 +133,10 @@ static bool head_has(const struct inspect *in, const char *text)
 	return memmem(in->head, in->head_size, text, strlen(text)) != NULL;
 }
 
+/* Only the very start: a log may be padded with NULs, and a panic must be found in it anyway. */
 static bool looks_like_text(const struct inspect *in)
 {
-	size_t n = in->head_size < 512 ? in->head_size : 512;
+	size_t n = in->head_size < 16 ? in->head_size : 16;
 	return n > 0 && !memchr(in->head, 0, n);
 }
 

@@ -173,6 +173,9 @@ static void tells_logs_from_reports(void **state)
 	look_at_text("{\"bug_type\":\"210\"}\n{\"macOSPanicString\":\"panic(cpu 1 caller 0x1): x\\n0x1 : "
 		     "0x2\\n\"}");
 	assert_string_equal(text("kind"), "panic-report");
+	look("panic(cpu 1 caller 0x1): x\n0x1 : 0x2\n\0\377\n", 40);
+	assert_string_equal(
+		text("panic_text"), "panic(cpu 1 caller 0x1): x\n0x1 : 0x2\n\xef\xbf\xbd\xef\xbf\xbd\n");
 	look_at_text("nothing of interest\n");
 	assert_string_equal(text("kind"), "unknown");
 	look_at_text("");
