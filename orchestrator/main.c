@@ -4,6 +4,14 @@
 int main(int argc, char **argv)
 {
 	static const struct cmd *const commands[] = {
+		&cmd_run,
+		&cmd_teardown,
+		&cmd_runs,
+		&cmd_serve,
+		&cmd_inspect,
+		&cmd_report,
+		&cmd_init,
+		&cmd_validate,
 		&cmd_version,
 		NULL,
 	};

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "orchestrator/run/find_address.h"
 #include "orchestrator/run/store.h"
 
 struct pl_error *run_context_init(struct run *r, const struct run_options *o)
@@ -60,34 +59,36 @@ struct pl_error *run_intent(struct run *r, const char *change, json_t *before, i
 	return journal_intent(r->journal, change, before, id);
 }
 
+struct reach run_reach(const struct run *r)
+{
+	return (struct reach){.lab = r->lab, .cfg = r->cfg, .backend = &r->host, .vm = &r->vm, .log = r->log};
+}
+
+void run_found(struct run *r, const struct found_address *found)
+{
+	snprintf(r->ip, sizeof r->ip, "%s", found->ip);
+	snprintf(r->ip_source, sizeof r->ip_source, "%s", found->source);
+}
+
+struct pl_error *run_keep_guest(struct run *r, const struct found_address *found, struct guest *g)
+{
+	int64_t id;
+	run_found(r, found);
+	r->guest = g;
+	if (r->scenario->isolation == ISOLATION_SNAPSHOT)
+		return NULL;
+	/* A panic or a reboot leaves it behind, and no snapshot takes it away. */
+	struct pl_error *e = run_intent(r, "guest-folder", json_pack("{s:s}", "path", guest_folder(g)), &id);
+	return e != NULL ? e : journal_done(r->journal, id);
+}
+
 struct pl_error *run_connect(struct run *r, const struct pl_wait *w)
 {
-	struct find_address_result found;
-	struct pl_error *e = find_address(&(struct find_address_args){.backend = &r->host,
-						  .vm = &r->vm,
-						  .fixed = r->cfg->address,
-						  .ssh_port = r->cfg->ssh.port,
-						  .leases = (const char *const *)r->lab->host.leases,
-						  .leases_count = r->lab->host.leases_count,
-						  .log = r->log},
-		w, &found);
-	if (e != NULL)
-		return e;
-	snprintf(r->ip, sizeof r->ip, "%s", found.ip);
-	snprintf(r->ip_source, sizeof r->ip_source, "%s", found.source);
-	struct ssh_target t = {
-		.host = r->ip,
-		.port = r->cfg->ssh.port,
-		.user = r->cfg->ssh.user,
-		.key = r->cfg->ssh.key,
-		.host_key = r->cfg->ssh.host_key,
-		.known_hosts = r->cfg->ssh.known_hosts,
-	};
-	struct ssh *ssh = NULL;
-	e = ssh_connect(&t, r->log, w, &ssh);
-	if (e == NULL)
-		e = guest_open(ssh, r->cfg, r->log, w, &r->guest);
-	return e;
+	struct reach reach = run_reach(r);
+	struct found_address found;
+	struct guest *g = NULL;
+	struct pl_error *e = reach_guest(&reach, w, &found, &g);
+	return e != NULL ? e : run_keep_guest(r, &found, g);
 }
 
 void run_event(struct run *r, const char *event, json_t *o)

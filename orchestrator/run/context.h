@@ -12,6 +12,7 @@
 #include "orchestrator/guest/guest.h"
 #include "orchestrator/run/dump.h"
 #include "orchestrator/run/journal.h"
+#include "orchestrator/run/reach.h"
 #include "orchestrator/run/run.h"
 #include "orchestrator/run/serial.h"
 
@@ -58,6 +59,15 @@ struct pl_wait run_wait(const struct run *r, int64_t ns);
 
 /** Journals an intent; the caller applies the change and then calls journal_done(). */
 struct pl_error *run_intent(struct run *r, const char *change, json_t *before, int64_t *id) PL_MUST_USE;
+
+/** What reach.h needs of a run. */
+struct reach run_reach(const struct run *r);
+
+/** Remembers the address. */
+void run_found(struct run *r, const struct found_address *found);
+
+/** Takes over a guest; journals its private folder when no snapshot covers it. */
+struct pl_error *run_keep_guest(struct run *r, const struct found_address *found, struct guest *g) PL_MUST_USE;
 
 /** Finds the guest's address and connects; fills ip, ip_source and guest. */
 struct pl_error *run_connect(struct run *r, const struct pl_wait *w) PL_MUST_USE;

@@ -125,49 +125,9 @@ struct pl_error *step_boot_args(struct run *r, char *out)
 	return journal_done(r->journal, id);
 }
 
-/* While a guest boots, all of these pass; a wrong key or password does not. */
-static bool may_recover(const struct pl_error *e)
-{
-	enum pl_error_kind kind = pl_error_kind(e);
-	return kind == PL_ERR_GUEST || kind == PL_ERR_TIMEOUT;
-}
-
-/* The old boot is over when SSH does not answer any more, or answers from a new one. */
-static struct pl_error *wait_for_new_boot(struct run *r, const char *old_boot, const struct pl_wait *w)
-{
-	for (;;) {
-		struct pl_wait once = pl_wait_at_most(w, r->cfg->boot_timeout);
-		struct pl_error *e = run_connect(r, &once);
-		struct guest_facts now = {0};
-		if (e == NULL)
-			e = guest_facts_read(r->guest, &once, &now);
-		bool is_new = e == NULL && strcmp(now.boot_time, old_boot) != 0;
-		if (is_new) {
-			guest_facts_deinit(&r->facts);
-			r->facts = now;
-			return NULL;
-		}
-		guest_facts_deinit(&now);
-		guest_abandon(r->guest);
-		r->guest = NULL;
-		struct pl_error *over = pl_wait_check(w);
-		if (over == NULL && (e == NULL || may_recover(e))) {
-			pl_error_free(e);
-			e = pl_wait_sleep(w, 200 * PL_MS);
-			if (e == NULL)
-				continue;
-		}
-		pl_error_keep_first(&e, over);
-		return e;
-	}
-}
-
 struct pl_error *step_reboot(struct run *r, char *out)
 {
 	struct guest_output output = {0};
-	char old_boot[64];
-	bool was_set = r->facts.nvram_boot_args_set;
-	snprintf(old_boot, sizeof old_boot, "%s", r->facts.boot_time);
 	struct pl_wait w = run_wait(r, SCRIPT_TIME);
 	struct pl_error *e = guest_script(r->guest, "reboot.sh", NULL, true, &w, &output);
 	if (e == NULL && !output.lost && output.status != 0)
@@ -178,12 +138,20 @@ struct pl_error *step_reboot(struct run *r, char *out)
 		return e;
 	guest_abandon(r->guest);
 	r->guest = NULL;
+	struct reach reach = run_reach(r);
+	struct found_address found;
+	struct guest *g = NULL;
+	struct guest_facts facts;
 	w = run_wait(r, r->cfg->boot_timeout);
-	e = wait_for_new_boot(r, old_boot, &w);
+	e = reach_new_boot(&reach, r->facts.boot_time, &w, &found, &g, &facts);
 	if (e != NULL)
 		return pl_error_hint(pl_error_context(e, "waiting for %s to come back from its reboot", r->cfg->name),
 			"look at its screen; a longer boot_timeout in the lab file gives it more time");
-	r->facts.nvram_boot_args_set = r->facts.nvram_boot_args_set || was_set;
+	guest_facts_deinit(&r->facts);
+	r->facts = facts;
+	e = run_keep_guest(r, &found, g);
+	if (e != NULL)
+		return e;
 	SAY("back at %s", r->ip);
 	return NULL;
 }

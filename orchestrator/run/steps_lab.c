@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,6 @@
 #include "base/text.h"
 #include "orchestrator/host/address.h"
 #include "orchestrator/host/firewall.h"
-#include "orchestrator/run/find_address.h"
 #include "orchestrator/run/plan.h"
 #include "orchestrator/run/steps.h"
 #include "orchestrator/run/store.h"
@@ -131,6 +131,36 @@ struct pl_error *step_snapshot(struct run *r, char *out)
 	return journal_done(r->journal, id);
 }
 
+struct pl_error *step_firewall(struct run *r, char *out)
+{
+	struct firewall f = {0};
+	struct firewall_was was;
+	json_t *before = NULL;
+	int64_t id;
+	struct pl_wait w = run_wait(r, 60 * PL_SECOND);
+	struct pl_error *e = firewall_open(r->lab->host.firewall_tool, r->log, &f);
+	if (e == NULL)
+		e = firewall_look(&f, r->o->program, &w, &was);
+	if (e == NULL && firewall_needs_change(&was)) {
+		e = firewall_was_to_json(&was, &before);
+		if (e == NULL)
+			e = run_intent(r, "firewall", before, &id);
+		if (e == NULL)
+			e = firewall_allow(&f, &was, &w);
+		if (e == NULL)
+			e = firewall_verify(&f, &was, &w);
+		if (e == NULL)
+			e = journal_done(r->journal, id);
+		if (e == NULL)
+			SAY("%.400s is allowed", was.program);
+	} else if (e == NULL) {
+		e = firewall_allow(&f, &was, &w);
+		SAY("nothing to change: %s", firewall_state_name(was.state));
+	}
+	firewall_close(&f);
+	return e;
+}
+
 struct pl_error *step_power_on(struct run *r, char *out)
 {
 	int64_t id;
@@ -152,19 +182,12 @@ struct pl_error *step_power_on(struct run *r, char *out)
 struct pl_error *step_address(struct run *r, char *out)
 {
 	struct pl_wait w = run_wait(r, r->cfg->boot_timeout);
-	struct find_address_result found;
-	struct pl_error *e = find_address(&(struct find_address_args){.backend = &r->host,
-						  .vm = &r->vm,
-						  .fixed = r->cfg->address,
-						  .ssh_port = r->cfg->ssh.port,
-						  .leases = (const char *const *)r->lab->host.leases,
-						  .leases_count = r->lab->host.leases_count,
-						  .log = r->log},
-		&w, &found);
+	struct reach reach = run_reach(r);
+	struct found_address found;
+	struct pl_error *e = reach_address(&reach, &w, &found);
 	if (e != NULL)
 		return e;
-	snprintf(r->ip, sizeof r->ip, "%s", found.ip);
-	snprintf(r->ip_source, sizeof r->ip_source, "%s", found.source);
+	run_found(r, &found);
 	run_report(r, "address", json_pack("{s:s, s:s}", "ip", r->ip, "source", r->ip_source));
 	SAY("%s, says %s", r->ip, r->ip_source);
 	return NULL;
@@ -178,13 +201,15 @@ struct pl_error *step_server(struct run *r, char *out)
 	server_config_init(&c);
 	struct pl_error *e = NULL;
 	if (strcmp(r->lab->server.bind, "auto") == 0)
-		e = host_address_for(r->ip, bind);
+		e = host_address(r->ip, bind);
 	else
 		snprintf(bind, sizeof bind, "%s", r->lab->server.bind);
-	if (e == NULL)
-		e = host_parse_ipv4(r->ip, &guest.address);
+	struct in_addr address;
+	if (e == NULL && inet_pton(AF_INET, r->ip, &address) != 1)
+		e = pl_error_new(PL_ERR_LAB, "%s is not an IPv4 address", r->ip);
 	if (e != NULL)
 		return e;
+	guest.address = ntohl(address.s_addr);
 	snprintf(core, sizeof core, "%s/core", r->dir);
 	c.bind = bind;
 	c.port = r->lab->server.port;

@@ -116,7 +116,14 @@ static void by_hand_power(const struct undo *u, char *out)
 static struct pl_error *undo_firewall(struct undo *u, char *out)
 {
 	struct pl_wait w = pl_wait_for(120 * PL_SECOND, NULL);
-	struct pl_error *e = firewall_restore(u->args->lab->host.firewall_tool, u->change->before, u->args->log, &w);
+	struct firewall f = {0};
+	struct firewall_was was;
+	struct pl_error *e = firewall_was_from_json(u->change->before, "journal.ndjson", &was);
+	if (e == NULL)
+		e = firewall_open(u->args->lab->host.firewall_tool, u->args->log, &f);
+	if (e == NULL)
+		e = firewall_restore(&f, &was, &w);
+	firewall_close(&f);
 	SAY("as it was");
 	return e;
 }
@@ -141,6 +148,11 @@ static void by_hand_payload(const struct undo *u, char *out)
 	free(paths);
 }
 
+static void by_hand_guest_folder(const struct undo *u, char *out)
+{
+	SAY("in the guest: sudo rm -r '%s'", before_str(u, "path"));
+}
+
 const struct undo_kind *undo_find(const char *change)
 {
 	static const struct undo_kind kinds[] = {
@@ -149,6 +161,7 @@ const struct undo_kind *undo_find(const char *change)
 		{"power", true, undo_power, by_hand_power},
 		{"payload", true, undo_payload, by_hand_payload},
 		{"boot-args", true, undo_boot_args, by_hand_boot_args},
+		{"guest-folder", true, undo_guest_folder, by_hand_guest_folder},
 	};
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (strcmp(kinds[i].change, change) == 0)

@@ -9,5 +9,6 @@
 
 struct pl_error *undo_boot_args(struct undo *u, char *out);
 struct pl_error *undo_payload(struct undo *u, char *out);
+struct pl_error *undo_guest_folder(struct undo *u, char *out);
 
 #endif

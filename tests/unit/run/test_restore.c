@@ -1,0 +1,250 @@
+/*
+ * Restoring from the journal over a VM host made of variables: every way in
+ * which a run can be cut short must end in the state from before.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "orchestrator/run/journal.h"
+#include "orchestrator/run/restore.h"
+
+/* A VM: its power, its disk (a number), and at most one snapshot. */
+struct vm_host {
+	enum vm_power power;
+	int disk;
+	char snapshot[64];
+	int snapshot_disk;
+	int calls;
+	int die_at; /* this call, and all after it, fail: the process is gone */
+	bool after; /* it dies after the call has worked */
+};
+
+static struct pl_error *dead(struct vm_host *h, bool after)
+{
+	if (!after)
+		h->calls++;
+	if (h->die_at > 0 && (h->calls > h->die_at || (h->calls == h->die_at && h->after == after)))
+		return pl_error_new(PL_ERR_LAB, "the process is gone");
+	return NULL;
+}
+
+#define MAYBE_DIE(h)                                                                                                   \
+	do {                                                                                                           \
+		struct pl_error *gone = dead(h, false);                                                                \
+		if (gone != NULL)                                                                                      \
+			return gone;                                                                                   \
+	} while (0)
+
+static struct pl_error *fake_start(struct vm_host *h, const struct vm *vm, const struct pl_wait *w)
+{
+	(void)vm, (void)w;
+	MAYBE_DIE(h);
+	h->power = VM_POWER_ON;
+	return dead(h, true);
+}
+
+static struct pl_error *fake_stop(struct vm_host *h, const struct vm *vm, bool hard, const struct pl_wait *w)
+{
+	(void)vm, (void)w, (void)hard;
+	MAYBE_DIE(h);
+	h->power = VM_POWER_OFF;
+	return dead(h, true);
+}
+
+static struct pl_error *fake_list(struct vm_host *h, const struct vm *vm, const struct pl_wait *w, char ***ret, size_t *count)
+{
+	(void)vm, (void)w;
+	MAYBE_DIE(h);
+	*ret = calloc(1, sizeof **ret);
+	*count = h->snapshot[0] == '\0' ? 0 : 1;
+	if (*count == 1)
+		(*ret)[0] = strdup(h->snapshot);
+	return NULL;
+}
+
+static struct pl_error *fake_take(struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w)
+{
+	(void)vm, (void)w;
+	MAYBE_DIE(h);
+	snprintf(h->snapshot, sizeof h->snapshot, "%s", name);
+	h->snapshot_disk = h->disk;
+	return dead(h, true);
+}
+
+static struct pl_error *fake_revert(struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w)
+{
+	(void)vm, (void)w;
+	MAYBE_DIE(h);
+	if (strcmp(h->snapshot, name) != 0)
+		return pl_error_new(PL_ERR_LAB, "no such snapshot");
+	h->disk = h->snapshot_disk;
+	h->power = VM_POWER_OFF;
+	return dead(h, true);
+}
+
+static struct pl_error *fake_delete(struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w)
+{
+	(void)vm, (void)w;
+	MAYBE_DIE(h);
+	if (strcmp(h->snapshot, name) != 0)
+		return pl_error_new(PL_ERR_LAB, "no such snapshot");
+	h->snapshot[0] = '\0';
+	return dead(h, true);
+}
+
+static const struct vm_ops fake_ops = {
+	.start = fake_start,
+	.stop = fake_stop,
+	.snapshots = fake_list,
+	.snapshot_take = fake_take,
+	.snapshot_revert = fake_revert,
+	.snapshot_delete = fake_delete,
+};
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+	(void)state;
+	snprintf(folder, sizeof folder, "/tmp/paniclab-restore.XXXXXX");
+	return mkdtemp(folder) == NULL;
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	struct pl_error *e = pl_fs_remove_tree(folder);
+	pl_error_free(e);
+	return access(folder, F_OK) == 0;
+}
+
+/* The changes of a run, as the steps make them; an error is the end of the process. */
+static struct pl_error *change_things(struct vm_host *h, struct journal *j)
+{
+	int64_t id = 0;
+	const char *power = vm_power_name(h->power);
+	struct vm vm = {0};
+	struct pl_wait w = pl_wait_for(PL_SECOND, NULL);
+	struct pl_error *e = journal_intent(j, "snapshot", json_pack("{s:s, s:s}", "snapshot", "paniclab-1", "power", power), &id);
+	if (e == NULL)
+		e = fake_take(h, &vm, "paniclab-1", &w);
+	if (e == NULL)
+		e = journal_done(j, id);
+	if (e == NULL && h->power == VM_POWER_OFF) {
+		e = journal_intent(j, "power", json_pack("{s:s}", "power", power), &id);
+		if (e == NULL)
+			e = fake_start(h, &vm, &w);
+		if (e == NULL)
+			e = journal_done(j, id);
+	}
+	if (e == NULL)
+		e = journal_intent(j, "boot-args", json_pack("{s:b, s:s}", "set", 0, "value", ""), &id);
+	if (e == NULL)
+		e = dead(h, false);
+	if (e == NULL)
+		h->disk = 666;
+	return e == NULL ? dead(h, true) : e;
+}
+
+/* Lives through a run and a restoration that die at those calls (0: never); then restores for good. */
+static void live(enum vm_power power, int die_in_run, int die_in_restore, bool after)
+{
+	struct vm_host h = {.power = power, .disk = 1, .die_at = die_in_run, .after = after};
+	struct vm_backend backend = {.ops = &fake_ops, .host = &h};
+	struct vm vm = {.id = (char *)"I", .vmx = (char *)"/v.vmx", .name = (char *)"v"};
+	struct lab lab = {0};
+	struct lab_guest cfg = {0};
+	struct restore_args a = {.dir = folder, .lab = &lab, .cfg = &cfg, .backend = &backend, .vm = &vm};
+	struct journal *j = NULL;
+	json_t *left = NULL;
+	char path[128];
+	snprintf(path, sizeof path, "%s/journal.ndjson", folder);
+	unlink(path);
+	assert_null(journal_open(path, &j));
+	pl_error_free(change_things(&h, j));
+	journal_close(j);
+
+	h.calls = 0;
+	h.die_at = die_in_restore;
+	struct pl_error *e = restore_run(&a, &left);
+	if (e != NULL) {
+		assert_int_equal(pl_error_kind(e), PL_ERR_RESTORE);
+		assert_true(json_array_size(left) > 0);
+	}
+	pl_error_free(e);
+	json_decref(left);
+
+	h.calls = h.die_at = 0;
+	assert_null(restore_run(&a, &left));
+	assert_int_equal(json_array_size(left), 0);
+	json_decref(left);
+	assert_int_equal(h.disk, 1);
+	assert_int_equal(h.power, power);
+	assert_string_equal(h.snapshot, "");
+
+	/* And once more: nothing is to be done. */
+	h.calls = 0;
+	assert_null(restore_run(&a, &left));
+	assert_int_equal(h.calls, 0);
+	json_decref(left);
+}
+
+static void test_every_death(void **state)
+{
+	(void)state;
+	for (int run = 0; run <= 4; run++)
+		for (int restore = 0; restore <= 9; restore++)
+			for (int after = 0; after < 2; after++) {
+				live(VM_POWER_OFF, run, restore, after != 0);
+				live(VM_POWER_ON, run, restore, after != 0);
+			}
+}
+
+static void test_snapshot_that_someone_deleted(void **state)
+{
+	(void)state;
+	struct vm_host h = {.power = VM_POWER_OFF, .disk = 1};
+	struct vm_backend backend = {.ops = &fake_ops, .host = &h};
+	struct vm vm = {.id = (char *)"I", .vmx = (char *)"/v.vmx", .name = (char *)"v"};
+	struct lab lab = {0};
+	struct lab_guest cfg = {0};
+	struct restore_args a = {.dir = folder, .lab = &lab, .cfg = &cfg, .backend = &backend, .vm = &vm};
+	struct journal *j = NULL;
+	json_t *left = NULL;
+	char path[128];
+	snprintf(path, sizeof path, "%s/journal.ndjson", folder);
+	unlink(path);
+	assert_null(journal_open(path, &j));
+	assert_null(change_things(&h, j));
+	journal_close(j);
+	h.snapshot[0] = '\0';
+	struct pl_error *e = restore_run(&a, &left);
+	assert_non_null(e);
+	assert_int_equal(pl_error_exit_code(e), 4);
+	/* It says what to type, and the guest's changes stay pending with it. */
+	assert_non_null(strstr(json_string_value(json_object_get(json_array_get(left, 0), "by_hand")), "revertToSnapshot"));
+	pl_error_free(e);
+	json_decref(left);
+	struct journal_state s;
+	assert_null(journal_read(path, &s));
+	assert_int_equal(journal_pending(&s), 3);
+	journal_state_deinit(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_death),
+		cmocka_unit_test(test_snapshot_that_someone_deleted),
+	};
+	return cmocka_run_group_tests_name("restore", tests, make_folder, remove_folder);
+}
