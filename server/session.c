@@ -167,7 +167,6 @@ static struct session_step data(struct session *s, const struct wire_packet *p, 
 	struct session_step step = {
 		.op = SESSION_WRITE, .offset = s->offset, .data = p->payload, .size = size};
 	s->offset += size;
-	s->written += size;
 	return take(s, step, now);
 }
 

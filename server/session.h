@@ -79,7 +79,6 @@ struct session {
 
 	uint32_t newest;  /* block that is written and acknowledged */
 	uint64_t offset;  /* of the next DATA */
-	uint64_t written; /* data bytes taken */
 	uint64_t packets; /* taken, the WRQ included */
 	uint64_t resent;  /* came again */
 

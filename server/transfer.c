@@ -61,7 +61,7 @@ static void tell(const struct transfer *t, struct server_event *e)
 	e->name = t->session.name;
 	e->peer = peer_text(t->peer, peer);
 	e->features = t->session.features;
-	e->bytes = t->session.written;
+	e->bytes = t->bytes;
 	t->place->on_event(t->place->arg, e);
 }
 
@@ -72,15 +72,14 @@ static uint64_t rate(uint64_t bytes, int64_t ns)
 
 static void tell_progress(struct transfer *t, int64_t now)
 {
-	if (now - t->progress_at < PROGRESS_EVERY || t->session.written == t->progress_bytes)
+	if (now - t->progress_at < PROGRESS_EVERY || t->bytes == t->progress_bytes)
 		return;
 	tell(t, &(struct server_event){
 			.kind = SERVER_PROGRESS,
-			.bytes_per_second =
-				rate(t->session.written - t->progress_bytes, now - t->progress_at),
+			.bytes_per_second = rate(t->bytes - t->progress_bytes, now - t->progress_at),
 		});
 	t->progress_at = now;
-	t->progress_bytes = t->session.written;
+	t->progress_bytes = t->bytes;
 }
 
 static void tell_done(struct transfer *t, int64_t now)
@@ -96,7 +95,7 @@ static void tell_done(struct transfer *t, int64_t now)
 			.packets = t->session.packets,
 			.resent = t->session.resent,
 			.duration = now - t->started,
-			.bytes_per_second = rate(t->session.written, now - t->started),
+			.bytes_per_second = rate(t->bytes, now - t->started),
 			.complete = t->complete,
 			.reason = t->session.reason,
 			.gzip = t->verdict.gzip,
@@ -179,8 +178,10 @@ static void carry_out(struct transfer *t, struct session_step *step, int64_t now
 		break;
 	case SESSION_WRITE:
 		err = sink_write(&t->sink, step->offset, step->data, step->size, &code);
-		if (!err)
+		if (!err) {
 			t->fed = *step;
+			t->bytes += step->size;
+		}
 		break;
 	case SESSION_CLOSE:
 		err = close_file(t, &code);

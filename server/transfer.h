@@ -43,6 +43,7 @@ struct transfer {
 	struct sink sink;
 	struct verify *verify;
 	struct verify_result verdict;
+	uint64_t bytes; /* written */
 	int64_t started;
 	int64_t progress_at; /* of the last progress event */
 	uint64_t progress_bytes;

@@ -1,0 +1,648 @@
+/*
+ * The whole server over real sockets on loopback. Client and server take turns
+ * in one thread: whatever waits, waits in pump(), with a deadline.
+ */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <cmocka.h>
+
+#include "base/fs.h"
+#include "base/wait.h"
+#include "server/server.h"
+#include "tests/unit/server/packets.h"
+
+#define GUESTS 8
+#define FILE_MAX (1u << 20)
+
+struct seen {
+	unsigned started;
+	unsigned refused;
+	unsigned done;
+	bool complete;
+	enum server_gzip gzip;
+	char reason[128];
+	char path[512];
+	uint64_t bytes;
+	uint64_t resent;
+	uint32_t code;
+};
+
+struct lab {
+	char dir[64];
+	struct server_config config;
+	struct server_network allow;
+	struct server *server;
+	struct seen seen;
+};
+
+struct guest {
+	int fd;
+	uint32_t block; /* of the next packet */
+	unsigned loss;  /* in 100, each way */
+	uint64_t random;
+};
+
+static void on_event(void *arg, const struct server_event *e)
+{
+	struct seen *seen = arg;
+
+	seen->started += e->kind == SERVER_STARTED;
+	if (e->kind == SERVER_REFUSED) {
+		seen->refused++;
+		seen->code = e->code;
+	}
+	if (e->kind == SERVER_DONE) {
+		seen->done++;
+		seen->complete = e->complete;
+		seen->gzip = e->gzip;
+		seen->bytes = e->bytes;
+		seen->resent = e->resent;
+		snprintf(seen->reason, sizeof seen->reason, "%s", e->reason);
+		snprintf(seen->path, sizeof seen->path, "%s", e->path);
+	}
+}
+
+static int setup(void **state)
+{
+	struct lab *lab = calloc(1, sizeof *lab);
+
+	strcpy(lab->dir, "/tmp/paniclab-server-XXXXXX");
+	assert_non_null(mkdtemp(lab->dir));
+	server_config_init(&lab->config);
+	lab->config.bind = "127.0.0.1";
+	lab->config.port = 0;
+	lab->config.dir = lab->dir;
+	*state = lab;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct lab *lab = *state;
+
+	server_destroy(lab->server);
+	assert_null(pl_fs_remove_tree(lab->dir));
+	free(lab);
+	return 0;
+}
+
+static void serve(struct lab *lab)
+{
+	assert_null(server_create(&lab->config, NULL, on_event, &lab->seen, &lab->server));
+}
+
+static struct guest boot(struct lab *lab)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET,
+		.sin_port = htons(server_port(lab->server)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct guest g = {.fd = socket(AF_INET, SOCK_DGRAM, 0), .random = 88172645463325252u};
+
+	assert_true(g.fd >= 0);
+	assert_int_equal(connect(g.fd, (struct sockaddr *)&sin, sizeof sin), 0);
+	assert_int_equal(fcntl(g.fd, F_SETFL, O_NONBLOCK), 0);
+	return g;
+}
+
+static bool lost(struct guest *g)
+{
+	g->random ^= g->random << 13;
+	g->random ^= g->random >> 7;
+	g->random ^= g->random << 17;
+	return g->random % 100 < g->loss;
+}
+
+/* Lets the server work until the guest has an answer or the time is up; its size. */
+static size_t pump(struct lab *lab, struct guest *g, uint8_t *answer, size_t size, int64_t ns)
+{
+	struct pl_wait w = pl_wait_for(ns, NULL);
+
+	for (;;) {
+		struct pollfd fds[2] = {
+			{.fd = server_fd(lab->server), .events = POLLIN}, {.fd = g->fd, .events = POLLIN}};
+		struct pl_wait due = {.until = server_deadline(lab->server)};
+		int ms = pl_wait_ms(&w);
+		int due_ms = pl_wait_ms(&due);
+		(void)poll(fds, 2, due_ms >= 0 && due_ms < ms ? due_ms : ms);
+		assert_null(server_dispatch(lab->server));
+		ssize_t n = recv(g->fd, answer, size, 0);
+		if (n > 0 && !lost(g))
+			return (size_t)n;
+		if (pl_wait_ms(&w) == 0)
+			return 0;
+	}
+}
+
+static void transmit(struct guest *g, const struct packet *p)
+{
+	if (!lost(g))
+		assert_int_equal(send(g->fd, p->bytes, p->size, 0), p->size);
+}
+
+static uint32_t number(const uint8_t *b)
+{
+	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
+/*
+ * One packet by the client's rules; the error code + 1000 of an ERROR, -1 for
+ * no answer, else the features of the ACK.
+ */
+static int exchange(struct lab *lab, struct guest *g, const struct packet *p)
+{
+	unsigned skipped = 0;
+
+	transmit(g, p);
+	for (int tries = 1; tries < 15;) {
+		uint8_t answer[600];
+		size_t n = pump(lab, g, answer, sizeof answer, 3 * PL_SECOND);
+		if (n == 0) {
+			tries++;
+			transmit(g, p);
+			continue;
+		}
+		assert_true(n >= 6);
+		if (answer[1] == 5)
+			return (int)number(answer + 2) + 1000;
+		assert_int_equal(answer[1], 4);
+		if (number(answer + 2) == g->block) {
+			g->block++;
+			return answer[0];
+		}
+		/* Any other would be taken for success. */
+		assert_int_equal(number(answer + 2), g->block - 1);
+		if (++skipped > 1)
+			transmit(g, p);
+	}
+	return -1;
+}
+
+static int ask(struct lab *lab, struct guest *g, const char *name)
+{
+	struct packet p = make_wrq(name, 2, 3, 1406);
+
+	g->block = 0;
+	return exchange(lab, g, &p);
+}
+
+static int give(struct lab *lab, struct guest *g, const void *bytes, size_t size)
+{
+	struct packet p = make_data(g->block, bytes, size);
+
+	return exchange(lab, g, &p);
+}
+
+static int finish(struct lab *lab, struct guest *g)
+{
+	struct packet p = make_header(7, g->block);
+
+	return exchange(lab, g, &p);
+}
+
+static void give_all(struct lab *lab, struct guest *g, const uint8_t *bytes, size_t size)
+{
+	for (size_t at = 0; at < size; at += 1406)
+		assert_int_equal(give(lab, g, bytes + at, size - at < 1406 ? size - at : 1406), 0);
+}
+
+static void send_file(struct lab *lab, const char *name, const uint8_t *bytes, size_t size)
+{
+	struct guest g = boot(lab);
+
+	assert_int_equal(ask(lab, &g, name), 3);
+	give_all(lab, &g, bytes, size);
+	assert_int_equal(finish(lab, &g), 0);
+	/* The event follows the answer. */
+	assert_int_equal(lab->seen.done, lab->seen.started);
+	close(g.fd);
+}
+
+static void path_of(const struct lab *lab, const char *name, char out[static 256])
+{
+	snprintf(out, 256, "%s/%s", lab->dir, name);
+}
+
+static bool there(const struct lab *lab, const char *name)
+{
+	char path[256];
+
+	path_of(lab, name, path);
+	return pl_fs_exists(path);
+}
+
+static void check_file(const struct lab *lab, const char *name, const void *bytes, size_t size)
+{
+	struct pl_buf b;
+	char path[256];
+	struct stat st;
+
+	path_of(lab, name, path);
+	pl_buf_init(&b, FILE_MAX);
+	assert_null(pl_fs_read(path, &b));
+	assert_int_equal(b.size, size);
+	if (size > 0)
+		assert_memory_equal(b.data, bytes, size);
+	pl_buf_deinit(&b);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+}
+
+static unsigned files(const struct lab *lab)
+{
+	DIR *d = opendir(lab->dir);
+	unsigned n = 0;
+
+	for (const struct dirent *e; (e = readdir(d)) != NULL;)
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+/* gzip by zlib's own writer: hard to compress, so that it has many packets. */
+static size_t make_gzip(uint8_t *out, size_t room, size_t size, unsigned seed)
+{
+	uint8_t *plain = malloc(size);
+	z_stream z = {0};
+
+	for (size_t i = 0; i < size; i++)
+		plain[i] = (uint8_t)((seed = seed * 1103515245u + 12345u) >> 16);
+	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	z.next_in = plain;
+	z.avail_in = (uInt)size;
+	z.next_out = out;
+	z.avail_out = (uInt)room;
+	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+	deflateEnd(&z);
+	free(plain);
+	return room - z.avail_out;
+}
+
+/* ---- tests ---------------------------------------------------------------------- */
+
+static void test_a_core(void **state)
+{
+	struct lab *lab = *state;
+	static uint8_t gz[FILE_MAX];
+	size_t size = make_gzip(gz, sizeof gz, 100000, 1);
+
+	serve(lab);
+	send_file(lab, "core.gz", gz, size);
+	check_file(lab, "core.gz", gz, size);
+	assert_int_equal(files(lab), 1);
+	assert_true(lab->seen.complete);
+	assert_int_equal(lab->seen.gzip, SERVER_GZIP_OK);
+	assert_int_equal(lab->seen.bytes, size);
+	assert_int_equal(lab->seen.started, 1);
+	assert_string_equal(lab->seen.reason, "");
+	assert_int_equal(server_active(lab->server), 0);
+}
+
+static void test_losses(void **state)
+{
+	struct lab *lab = *state;
+	static uint8_t gz[FILE_MAX];
+	size_t size = make_gzip(gz, sizeof gz, 100000, 2);
+
+	serve(lab);
+	struct guest g = boot(lab);
+	g.loss = 3;
+	assert_int_equal(ask(lab, &g, "core.gz"), 3);
+	give_all(lab, &g, gz, size);
+	assert_int_equal(finish(lab, &g), 0);
+	check_file(lab, "core.gz", gz, size);
+	close(g.fd);
+}
+
+static void test_many_guests(void **state)
+{
+	struct lab *lab = *state;
+	struct guest guests[GUESTS];
+	uint8_t bytes[GUESTS][4000];
+	char name[32];
+
+	serve(lab);
+	for (unsigned i = 0; i < GUESTS; i++) {
+		guests[i] = boot(lab);
+		memset(bytes[i], (int)('A' + i), sizeof bytes[i]);
+		snprintf(name, sizeof name, "core-%u", i);
+		assert_int_equal(ask(lab, &guests[i], name), 3);
+	}
+	assert_int_equal(server_active(lab->server), GUESTS);
+	for (size_t at = 0; at < 4000; at += 1000)
+		for (unsigned i = 0; i < GUESTS; i++)
+			assert_int_equal(give(lab, &guests[i], bytes[i] + at, 1000), 0);
+	for (unsigned i = 0; i < GUESTS; i++) {
+		assert_int_equal(finish(lab, &guests[i]), 0);
+		snprintf(name, sizeof name, "core-%u", i);
+		check_file(lab, name, bytes[i], 4000);
+		close(guests[i].fd);
+	}
+	assert_int_equal(lab->seen.done, GUESTS);
+}
+
+static void test_repeats(void **state)
+{
+	struct lab *lab = *state;
+
+	serve(lab);
+	struct guest g = boot(lab);
+	assert_int_equal(ask(lab, &g, "core"), 3);
+	assert_int_equal(ask(lab, &g, "core"), 3);
+	assert_int_equal(give(lab, &g, "one", 3), 0);
+	g.block--;
+	assert_int_equal(give(lab, &g, "one", 3), 0);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(finish(lab, &g), 0);
+		g.block--;
+	}
+	check_file(lab, "core", "one", 3);
+	assert_int_equal(lab->seen.started, 1);
+	assert_int_equal(lab->seen.done, 1);
+	assert_int_equal(lab->seen.resent, 2);
+	/* A paniclog follows from the same port. */
+	assert_int_equal(ask(lab, &g, "paniclog-x"), 3);
+	assert_int_equal(give(lab, &g, "panic(cpu 0)paniclog-x", 23), 0);
+	assert_int_equal(finish(lab, &g), 0);
+	check_file(lab, "paniclog-x", "panic(cpu 0)", 12);
+	close(g.fd);
+}
+
+static void test_existing_files(void **state)
+{
+	struct lab *lab = *state;
+	char path[256];
+
+	serve(lab);
+	path_of(lab, "core", path);
+	assert_null(pl_fs_write(path, "mine", 4, 0600));
+	path_of(lab, "other.partial", path);
+	assert_int_equal(symlink("core", path), 0);
+	struct guest g = boot(lab);
+	for (int i = 0; i < 15; i++)
+		assert_int_equal(ask(lab, &g, "core"), 1006);
+	assert_int_equal(lab->seen.refused, 1);
+	assert_int_equal(ask(lab, &g, "other"), 1006);
+	check_file(lab, "core", "mine", 4);
+	assert_int_equal(files(lab), 2);
+	/* A name that appears while the dump is under way is not replaced either. */
+	assert_int_equal(ask(lab, &g, "late"), 3);
+	path_of(lab, "late", path);
+	assert_null(pl_fs_write(path, "mine", 4, 0600));
+	assert_int_equal(finish(lab, &g), 1006);
+	check_file(lab, "late", "mine", 4);
+	check_file(lab, "late.incomplete", "", 0);
+	close(g.fd);
+}
+
+static void test_bad_requests(void **state)
+{
+	struct lab *lab = *state;
+	struct packet p = {.size = 20};
+
+	serve(lab);
+	struct guest g = boot(lab);
+	assert_int_equal(ask(lab, &g, "../escape"), 1002);
+	assert_int_equal(ask(lab, &g, "/etc/passwd"), 1002);
+	assert_int_equal(ask(lab, &g, ""), 1002);
+	memcpy(p.bytes, "\0\2text\0netascii", 16);
+	p.size = 16;
+	assert_int_equal(exchange(lab, &g, &p), 1004);
+	assert_int_equal(files(lab), 0);
+	assert_int_equal(lab->seen.refused, 4);
+	/* From a guest with a transfer under way, too; it goes on. */
+	assert_int_equal(ask(lab, &g, "core"), 3);
+	uint32_t block = g.block;
+	assert_int_equal(ask(lab, &g, "a b"), 1002);
+	g.block = block;
+	assert_int_equal(give(lab, &g, "x", 1), 0);
+	close(g.fd);
+}
+
+static void test_limits(void **state)
+{
+	struct lab *lab = *state;
+
+	lab->config.max_sessions = 1;
+	lab->config.max_size = 5000;
+	serve(lab);
+	struct guest a = boot(lab);
+	struct guest b = boot(lab);
+	uint8_t bytes[1406] = {0};
+	assert_int_equal(ask(lab, &a, "one"), 3);
+	assert_int_equal(ask(lab, &b, "two"), 1000);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(give(lab, &a, bytes, sizeof bytes), 0);
+	assert_int_equal(give(lab, &a, bytes, sizeof bytes), 1003);
+	assert_int_equal(finish(lab, &a), 1003);
+	assert_false(lab->seen.complete);
+	assert_true(there(lab, "one.incomplete"));
+	assert_int_equal(ask(lab, &b, "three"), 3);
+	close(a.fd);
+	close(b.fd);
+}
+
+static void test_allow(void **state)
+{
+	struct lab *lab = *state;
+
+	lab->allow = (struct server_network){.address = 0x0a000000, .mask = 0xff000000};
+	lab->config.allow = &lab->allow;
+	lab->config.allow_count = 1;
+	serve(lab);
+	struct guest g = boot(lab);
+	assert_int_equal(ask(lab, &g, "core"), 1002);
+	assert_int_equal(lab->seen.refused, 1);
+	assert_int_equal(files(lab), 0);
+	close(g.fd);
+}
+
+static void test_write_failure(void **state)
+{
+	struct lab *lab = *state;
+	const struct rlimit small = {2000, RLIM_INFINITY};
+	const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+	uint8_t bytes[1406];
+
+	memset(bytes, 'b', sizeof bytes);
+	serve(lab);
+	signal(SIGXFSZ, SIG_IGN);
+	struct guest g = boot(lab);
+	assert_int_equal(ask(lab, &g, "core"), 3);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(give(lab, &g, bytes, sizeof bytes), 0);
+	assert_int_equal(give(lab, &g, bytes, sizeof bytes), 1003);
+	assert_int_equal(give(lab, &g, bytes, sizeof bytes), 1003);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	assert_int_equal(give(lab, &g, bytes, sizeof bytes), 1003);
+	assert_false(lab->seen.complete);
+	assert_int_equal(lab->seen.bytes, 1406);
+	assert_true(there(lab, "core.incomplete"));
+	assert_false(there(lab, "core"));
+	send_file(lab, "core-2", bytes, sizeof bytes);
+	check_file(lab, "core-2", bytes, sizeof bytes);
+	close(g.fd);
+}
+
+static void test_damaged_gzip(void **state)
+{
+	struct lab *lab = *state;
+	static uint8_t gz[FILE_MAX];
+	size_t size = make_gzip(gz, sizeof gz, 20000, 3);
+
+	serve(lab);
+	send_file(lab, "cut.gz", gz, size - 1);
+	assert_false(lab->seen.complete);
+	assert_int_equal(lab->seen.gzip, SERVER_GZIP_TRUNCATED);
+	check_file(lab, "cut.gz.incomplete", gz, size - 1);
+	send_file(lab, "empty.gz", gz, 0);
+	assert_int_equal(lab->seen.gzip, SERVER_GZIP_TRUNCATED);
+	gz[size / 2] ^= 1;
+	send_file(lab, "bad.gz", gz, size);
+	assert_int_equal(lab->seen.gzip, SERVER_GZIP_CORRUPT);
+	assert_false(lab->seen.complete);
+	gz[size / 2] ^= 1;
+	/* Two members are one file too, and zeros may follow. */
+	memcpy(gz + size, gz, size);
+	memset(gz + 2 * size, 0, 100);
+	send_file(lab, "two.gz", gz, 2 * size + 100);
+	assert_int_equal(lab->seen.gzip, SERVER_GZIP_OK);
+	assert_true(lab->seen.complete);
+}
+
+/* A header, one LC_SEGMENT_64 of 100 bytes at 104: mach-o/loader.h by hand. */
+static void test_bare_core(void **state)
+{
+	struct lab *lab = *state;
+	uint8_t core[204] = {0xcf, 0xfa, 0xed, 0xfe, 7, 0, 0, 1, 3, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 72};
+
+	serve(lab);
+	core[32] = 0x19;
+	core[36] = 72;
+	core[32 + 40] = 104; /* fileoff */
+	core[32 + 48] = 100; /* filesize */
+	send_file(lab, "whole", core, 204);
+	assert_true(lab->seen.complete);
+	assert_int_equal(lab->seen.gzip, SERVER_GZIP_NONE);
+	send_file(lab, "cut", core, 203);
+	assert_false(lab->seen.complete);
+	check_file(lab, "cut.incomplete", core, 203);
+}
+
+static void test_seeks(void **state)
+{
+	struct lab *lab = *state;
+	uint8_t expected[8192] = {0};
+	struct packet p;
+
+	serve(lab);
+	struct guest g = boot(lab);
+	assert_int_equal(ask(lab, &g, "core"), 3);
+	p = make_seek(g.block, 8189, 8);
+	assert_int_equal(exchange(lab, &g, &p), 0);
+	assert_int_equal(give(lab, &g, "end", 3), 0);
+	p = make_seek(g.block, 0, 8);
+	assert_int_equal(exchange(lab, &g, &p), 0);
+	assert_int_equal(give(lab, &g, "start", 5), 0);
+	assert_int_equal(finish(lab, &g), 0);
+	memcpy(expected, "start", 5);
+	memcpy(expected + 8189, "end", 3);
+	check_file(lab, "core", expected, sizeof expected);
+	close(g.fd);
+}
+
+static void test_stop(void **state)
+{
+	struct lab *lab = *state;
+
+	for (int i = 0; i < 2; i++) {
+		serve(lab);
+		struct guest g = boot(lab);
+		assert_int_equal(ask(lab, &g, "core"), 3);
+		assert_int_equal(give(lab, &g, "abc", 3), 0);
+		server_destroy(lab->server);
+		lab->server = NULL;
+		close(g.fd);
+	}
+	assert_int_equal(lab->seen.done, 2);
+	assert_false(lab->seen.complete);
+	check_file(lab, "core.incomplete", "abc", 3);
+	check_file(lab, "core.incomplete-2", "abc", 3);
+	assert_int_equal(files(lab), 2);
+}
+
+static void test_idle(void **state)
+{
+	struct lab *lab = *state;
+	uint8_t answer[100];
+
+	lab->config.idle_timeout = 50 * PL_MS;
+	serve(lab);
+	struct guest g = boot(lab);
+	assert_int_equal(ask(lab, &g, "core"), 3);
+	for (int i = 0; i < 1000 && lab->seen.done == 0; i++)
+		(void)pump(lab, &g, answer, sizeof answer, 10 * PL_MS);
+	assert_int_equal(lab->seen.done, 1);
+	assert_true(there(lab, "core.incomplete"));
+	assert_int_equal(server_active(lab->server), 0);
+	assert_true(server_deadline(lab->server) == PL_TIME_FOREVER);
+	close(g.fd);
+}
+
+static void test_create_errors(void **state)
+{
+	struct lab *lab = *state;
+	struct server *second;
+
+	serve(lab);
+	struct server_config c = lab->config;
+	c.port = server_port(lab->server);
+	struct pl_error *err = server_create(&c, NULL, NULL, NULL, &second);
+	assert_non_null(err);
+	assert_int_equal(pl_error_kind(err), PL_ERR_LAB);
+	pl_error_free(err);
+	c.bind = "nonsense";
+	err = server_create(&c, NULL, NULL, NULL, &second);
+	assert_int_equal(pl_error_kind(err), PL_ERR_USAGE);
+	pl_error_free(err);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_a_core),
+		TEST(test_losses),
+		TEST(test_many_guests),
+		TEST(test_repeats),
+		TEST(test_existing_files),
+		TEST(test_bad_requests),
+		TEST(test_limits),
+		TEST(test_allow),
+		TEST(test_write_failure),
+		TEST(test_damaged_gzip),
+		TEST(test_bare_core),
+		TEST(test_seeks),
+		TEST(test_stop),
+		TEST(test_idle),
+		TEST(test_create_errors),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
