@@ -29,7 +29,7 @@ value() { sed -n "s/^  \"$1\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$/\1/p" "$d
 is() { [ "$(value "$1")" = "$2" ]; }
 has() { grep -qF -- "$1" "$2"; }
 
-if ! "$BUILD/kernsim" core --out "$dir/core" --size 16M >"$dir/kernsim" 2>&1; then
+if ! "$BUILD/kernsim" core --out "$dir/core" --size 16M --panic-text "$dir/panic" >"$dir/kernsim" 2>&1; then
 	sed 's/^/# /' "$dir/kernsim"
 	echo "not ok 1 - kernsim makes a core"
 	echo "1..1"
@@ -43,6 +43,11 @@ check 'for x86_64' is arch x86_64
 check 'all of it is there' is truncated false
 check 'the panic text is found in its memory' has '"panic_text": ' "$dir/out"
 check 'with a backtrace' has '"frame": "0xffffff' "$dir/out"
+json "$dir/panic"
+panic_line() { grep '"panic_text": ' "$1" | sed 's/,$//'; }
+same_panic() { [ "$(panic_line "$dir/whole")" = "$(panic_line "$dir/out")" ]; }
+check 'and it is the text that the kernel wrote' same_panic
+cp "$dir/whole" "$dir/out"
 check 'nothing is wrong with it' has '"warnings": []' "$dir/out"
 uuid=$(value kernel_uuid)
 load=$(value load_address)
@@ -87,6 +92,14 @@ json "$dir/half"
 check 'half a core is truncated' is truncated true
 check 'and still of that kernel, too' is kernel_uuid "$uuid"
 check 'the warning says how much is missing' has 'cut short' "$dir/out"
+
+# Every way in which kernels have said who they are, and none.
+for identity in lc-ident kern-ver-str main-bin-spec none; do
+	"$BUILD/kernsim" core --out "$dir/core" --size 8M --set identity=$identity >/dev/null
+	json "$dir/core"
+	check "identity by $identity: UUID" is kernel_uuid "$uuid"
+	check "identity by $identity: load address" is load_address "$load"
+done
 
 echo "1..$count"
 exit $failed
