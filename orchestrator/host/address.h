@@ -1,0 +1,28 @@
+/* Which address of this host can a guest reach? */
+#ifndef HOST_ADDRESS_H
+#define HOST_ADDRESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct host_interface {
+	char name[32];
+	uint32_t ip; /* host byte order */
+	uint32_t mask;
+};
+
+/**
+ * The one whose subnet holds the guest's address (Fusion's interfaces are
+ * vmnetN, or bridge10N since macOS 11: so not by name); the narrowest subnet if
+ * several do. A guest on the loopback, 127.x.x.x, is answered with 127.0.0.1.
+ * PL_ERR_LAB when there is none, naming the subnets that there are.
+ */
+struct pl_error *host_address_pick(
+	const struct host_interface *interfaces, size_t count, const char *guest, char ret[16]) PL_MUST_USE;
+
+/** The same over this host's interfaces that are up. */
+struct pl_error *host_address(const char *guest, char ret[16]) PL_MUST_USE;
+
+#endif
