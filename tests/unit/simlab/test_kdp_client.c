@@ -176,6 +176,7 @@ static void check_repeated_acks(unsigned times, size_t packets)
 	fake_start(&server, repeat_ack);
 	server.arg = &times;
 	struct kdp_config config = config_for(&server);
+	config.time_factor = 100; /* so that no time-out can be what made it resend */
 	struct kdp_client *c = client_with(&config);
 	assert_int_equal(wrq(c, "core"), KDP_OK);
 	assert_int_equal(data(c, "abc", 0), KDP_OK);
@@ -231,6 +232,7 @@ static void test_error_fourteen_times(void **state)
 	struct kdp_stats stats;
 	fake_start(&server, refuse);
 	struct kdp_config config = config_for(&server);
+	config.time_factor = 100;
 	struct kdp_client *c = client_with(&config);
 	assert_int_equal(wrq(c, "core"), KDP_TIMEOUT);
 	kdp_client_stats(c, &stats);
