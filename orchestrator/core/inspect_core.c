@@ -72,7 +72,7 @@ static struct pl_error *set_warnings(
 	struct pl_error *e = NULL;
 	char size[32];
 
-	if (c->missing > 0)
+	if (c->missing > 0 && !in->partial)
 		e = inspect_warn(in, "the core is cut short: %s of its memory are missing",
 			pl_format_size(c->missing, size, sizeof size));
 	if (!e && c->damage)
@@ -145,14 +145,14 @@ static struct pl_error *open_temporary(int *ret)
 
 static struct pl_error *set_gzip(struct inspect *in, const struct gunzip_result *r)
 {
-	bool partial = r->status == GUNZIP_TOO_BIG;
-	const char *status = partial ? "partial" : gunzip_status_name(r->status);
+	in->partial = r->status == GUNZIP_TOO_BIG;
+	const char *status = in->partial ? "partial" : gunzip_status_name(r->status);
 	int bad = json_object_set_new(in->doc, "gzip", json_string(status));
 
 	bad |= core_json_set_text(in->doc, "gzip_detail", r->detail);
 	bad |= core_json_set_count(in->doc, "decompressed_bytes", r->bytes_out);
 	struct pl_error *e = inspect_check(bad);
-	if (!e && partial)
+	if (!e && in->partial)
 		e = inspect_warn(in,
 			"only the first %llu MiB of the core were looked at: decompress it for the rest",
 			(unsigned long long)(INSPECT_GUNZIP_MAX >> 20));
@@ -162,7 +162,7 @@ static struct pl_error *set_gzip(struct inspect *in, const struct gunzip_result 
 /* The core's own shortness says little when the gzip data around it is cut or was not read on. */
 static int set_truncated(struct inspect *in, const struct gunzip_result *r)
 {
-	if (r->status == GUNZIP_TOO_BIG) {
+	if (in->partial) {
 		json_object_del(in->doc, "truncated");
 		return 0;
 	}

@@ -21,6 +21,7 @@ struct inspect {
 	size_t head_size;
 	const struct pl_wait *wait;
 	json_t *doc;
+	bool partial; /* of a gzip-core only the beginning was read: what lacks is not lost */
 };
 
 /** pread(2) until size bytes or the end; the count. */
