@@ -102,8 +102,19 @@ static const char *booted_variant(const char *boot_args)
 	return "RELEASE";
 }
 
+/* macOS empties it at each boot. */
+static void empty_tmp(void)
+{
+	struct pl_error *e = pl_fs_remove_tree(SIM_DISK "/private/tmp");
+	if (e == NULL)
+		e = pl_fs_mkdirs(SIM_DISK "/private/tmp");
+	chmod(SIM_DISK "/private/tmp", 01777);
+	sim_complain(e);
+}
+
 void boot_start(struct sim *s)
 {
+	empty_tmp();
 	s->panicked = false;
 	s->guest_running = false;
 	s->tools = false;

@@ -21,15 +21,19 @@ void leases_write(const struct sim *s)
 {
 	struct pl_buf b;
 	time_t now = time(NULL);
+	char stale[16];
+	char stranger[16];
+	sim_address(s, SIM_STALE, stale);
 	pl_buf_init(&b, 65536);
 	struct pl_error *e = pl_buf_puts(&b, "# simulated: All times in this file are in UTC (GMT), not your "
 					     "local timezone.\n");
 	if (e == NULL && !s->faults.on[FAULT_NO_IP]) {
-		e = lease(&b, SIM_STALE_IP, SIM_MAC, now - 9000, now - 7200);
+		e = lease(&b, stale, SIM_MAC, now - 9000, now - 7200);
 		if (e == NULL)
-			e = lease(&b, "127.44.8.200", "00:50:56:11:22:33", now - 60, now + 1740);
+			e = lease(
+				&b, sim_address(s, 200, stranger), "00:50:56:11:22:33", now - 60, now + 1740);
 		if (e == NULL && s->faults.on[FAULT_STALE_IP])
-			e = lease(&b, SIM_STALE_IP, SIM_MAC, now - 60, now + 1740);
+			e = lease(&b, stale, SIM_MAC, now - 60, now + 1740);
 		else if (e == NULL)
 			e = lease(&b, s->opt.ip, SIM_MAC, now - 60, now + 1740);
 	}

@@ -4,13 +4,6 @@
 #include "tests/simlab/bundle_config.h"
 #include "tests/simlab/simlab/macos.h"
 
-/* The host's side of the guest's network: .1 of its subnet. */
-static const char *gateway(const struct sim *s, char out[static 16])
-{
-	snprintf(out, 16, "%.*s.1", (int)(strrchr(s->opt.ip, '.') - s->opt.ip), s->opt.ip);
-	return out;
-}
-
 void macos_ifconfig(struct sim *s, struct call *c)
 {
 	const char *name = c->argc > 0 ? c->argv[0] : "-a";
@@ -57,7 +50,7 @@ void macos_route(struct sim *s, struct call *c)
 	}
 	call_out(c, "   route to: %s\ndestination: %s\n", to, to);
 	if (strcmp(to, "default") == 0)
-		call_out(c, "       mask: default\n    gateway: %s\n", gateway(s, router));
+		call_out(c, "       mask: default\n    gateway: %s\n", sim_address(s, 1, router));
 	call_out(c, "  interface: en0\n      flags: <UP,HOST,DONE,LLINFO,WASCLONED,IFSCOPE,IFREF>\n");
 }
 
@@ -68,7 +61,7 @@ void macos_networksetup(struct sim *s, struct call *c)
 		call_out(c, "\nHardware Port: Ethernet\nDevice: en0\nEthernet Address: " SIM_MAC "\n");
 	else if (c->argc > 0 && strcmp(c->argv[0], "-getinfo") == 0)
 		call_out(c, "DHCP Configuration\nIP address: %s\nSubnet mask: 255.255.255.0\nRouter: %s\n",
-			s->opt.ip, gateway(s, router));
+			s->opt.ip, sim_address(s, 1, router));
 	else
 		c->status = 4;
 }

@@ -161,6 +161,7 @@ struct pl_error *make_disk(void)
 	}
 	chmod(SIM_DISK, 0755);
 	chmod(SIM_DISK "/Users/" SIM_USER "/.ssh", 0700);
+	chmod(SIM_DISK "/private/tmp", 01777);
 	for (size_t i = 0; i < sizeof LINKS / sizeof LINKS[0] && e == NULL; i++)
 		e = link_to(LINKS[i].path, LINKS[i].to);
 	for (size_t i = 0; i < sizeof FILES / sizeof FILES[0] && e == NULL; i++) {

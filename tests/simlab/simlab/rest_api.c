@@ -84,16 +84,17 @@ static void power(struct sim *s, const struct rest_request *q, struct rest_answe
 
 /* ---- network ---- */
 
-static const char *reported_ip(const struct sim *s)
+static const char *reported_ip(const struct sim *s, char stale[static 16])
 {
 	if (!sim_is_on(s) || !s->tools || s->faults.on[FAULT_NO_IP])
 		return NULL;
-	return s->faults.on[FAULT_STALE_IP] ? SIM_STALE_IP : s->opt.ip;
+	return s->faults.on[FAULT_STALE_IP] ? sim_address(s, SIM_STALE, stale) : s->opt.ip;
 }
 
 static void get_ip(struct sim *s, struct rest_answer *a)
 {
-	const char *ip = reported_ip(s);
+	char stale[16];
+	const char *ip = reported_ip(s, stale);
 	if (ip != NULL)
 		ok(a, 200, json_pack("{s:s}", "ip", ip));
 	else
@@ -102,7 +103,8 @@ static void get_ip(struct sim *s, struct rest_answer *a)
 
 static void get_nicips(struct sim *s, struct rest_answer *a)
 {
-	const char *ip = reported_ip(s);
+	char stale[16];
+	const char *ip = reported_ip(s, stale);
 	char cidr[32];
 	if (ip == NULL) {
 		rest_error(a, 500, 5, "VMware Tools are not running in the guest");
@@ -121,20 +123,21 @@ static void get_nic(struct rest_answer *a)
 			"vmnet", "vmnet8", "macAddress", SIM_MAC));
 }
 
-static void get_vmnets(struct rest_answer *a)
+static void get_vmnets(const struct sim *s, struct rest_answer *a)
 {
+	char subnet[16];
+
 	ok(a, 200,
 		json_pack("{s:i, s:[{s:s, s:s, s:s, s:s, s:s}, {s:s, s:s, s:s, s:s, s:s}]}", "num", 2,
 			"vmnets", "name", "vmnet1", "type", "hostOnly", "dhcp", "true", "subnet",
 			"127.44.1.0", "mask", "255.255.255.0", "name", "vmnet8", "type", "nat", "dhcp",
-			"true", "subnet", "127.44.8.0", "mask", "255.255.255.0"));
+			"true", "subnet", sim_address(s, 0, subnet), "mask", "255.255.255.0"));
 }
 
 static void vmnet(struct sim *s, const struct rest_request *q, struct rest_answer *a)
 {
-	(void)s;
 	if (q->depth == 1)
-		get_vmnets(a);
+		get_vmnets(s, a);
 	else if (q->depth == 3 && is(q->path[2], "mactoip"))
 		/* Static assignments of dhcpd.conf; there are none. */
 		ok(a, 200, json_pack("{s:i, s:[]}", "num", 0, "mactoips"));

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/fs.h"
 #include "base/text.h"
@@ -44,6 +45,13 @@ char *sim_path(const struct sim *s, const char *relative)
 	if (e != NULL)
 		abort();
 	return path;
+}
+
+const char *sim_address(const struct sim *s, unsigned last, char out[static 16])
+{
+	const char *dot = strrchr(s->opt.ip, '.');
+	snprintf(out, 16, "%.*s.%u", dot != NULL ? (int)(dot - s->opt.ip) : 0, s->opt.ip, last & 0xFF);
+	return out;
 }
 
 bool sim_is_on(const struct sim *s)

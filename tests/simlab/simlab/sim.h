@@ -28,7 +28,7 @@
 #define SIM_VM_ID "7N3QK1V0R5C8TB2M6H9XZ4WJ0DGSYPLA"
 #define SIM_MAC "00:50:56:3a:0c:1f"
 #define SIM_USER "lab"
-#define SIM_STALE_IP "127.44.8.99"
+#define SIM_STALE 99 /* the last number of an address that never answers */
 #define SIM_HOST_NAME "sierras-Mac"
 
 #define SIM_BUNDLE "Virtual Machines/" SIM_VM_NAME ".vmwarevm"
@@ -118,6 +118,9 @@ void sim_timer_in(struct sim *s, enum timer t, int64_t ns);
 
 /** Absolute path below the lab, malloc'd. Never NULL: without memory the lab ends. */
 char *sim_path(const struct sim *s, const char *relative);
+
+/** The address with that last number in the guest's /24; .1 is the host's. */
+const char *sim_address(const struct sim *s, unsigned last, char out[static 16]);
 
 /** True if the power is on and the machine neither paused nor in a transition. */
 bool sim_is_on(const struct sim *s);

@@ -1,17 +1,21 @@
 #include "tests/simlab/simlab/state.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fs.h"
+#include "base/text.h"
 #include "tests/simlab/bundle_config.h"
 #include "tests/simlab/simlab/power.h"
 #include "tests/simlab/simlab/snapshot.h"
 #include "tests/simlab/simlab/tree.h"
 
-/* What lives with a boot, and logs. */
-static const char *const NOT_STATE[] = {"/.host", "/.lab", "/.tools", "/dev", "/proc", "/private/var/log",
-	"/private/tmp", "/Library/Logs", NULL};
+#define EMPTIED_AT_BOOT "/private/tmp"
+
+/* What is nothing to a guest that is off, then the host's part of its root, and logs. */
+static const char *const NOT_STATE[] = {EMPTIED_AT_BOOT, "/.host", "/.lab", "/.tools", "/dev", "/proc",
+	"/private/var/log", "/Library/Logs", NULL};
 
 static struct pl_error *config_state(const char *path, const char *label, struct pl_buf *out)
 {
@@ -74,6 +78,24 @@ static struct pl_error *snapshot_state(struct pl_buf *out)
 	return e;
 }
 
+/* Names only: to find what somebody forgot there. Locks, memory and logs come and go. */
+static struct pl_error *bundle_state(struct pl_buf *out)
+{
+	static const char *const COME_AND_GO[] = {".lck", ".vmem", ".vmss", ".vmsn", ".log"};
+	struct pl_error *e = NULL;
+	DIR *d = opendir(SIM_BUNDLE);
+	for (struct dirent *f; d != NULL && e == NULL && (f = readdir(d)) != NULL;) {
+		bool skip = strcmp(f->d_name, ".") == 0 || strcmp(f->d_name, "..") == 0;
+		for (size_t i = 0; i < sizeof COME_AND_GO / sizeof COME_AND_GO[0]; i++)
+			skip |= pl_ends_with(f->d_name, COME_AND_GO[i]);
+		if (!skip)
+			e = pl_buf_printf(out, "bundle %s\n", f->d_name);
+	}
+	if (d != NULL)
+		closedir(d);
+	return e;
+}
+
 static struct pl_error *firewall_state(struct pl_buf *out)
 {
 	struct pl_buf b;
@@ -129,9 +151,11 @@ void state_call(struct sim *s, struct call *c)
 	if (e == NULL)
 		e = snapshot_state(&text);
 	if (e == NULL)
+		e = bundle_state(&text);
+	if (e == NULL)
 		e = firewall_state(&text);
 	if (e == NULL)
-		e = tree_list(SIM_DISK, NOT_STATE, &text);
+		e = tree_list(SIM_DISK, NOT_STATE + (s->power != POWER_OFF), &text);
 	if (e == NULL)
 		sort_lines(&text, c);
 	else

@@ -175,7 +175,8 @@ static bool tools_report(struct sim *s, struct call *c)
 {
 	if (!s->tools || s->faults.on[FAULT_NO_IP])
 		return false;
-	call_out(c, "%s\n", s->faults.on[FAULT_STALE_IP] ? SIM_STALE_IP : s->opt.ip);
+	char stale[16];
+	call_out(c, "%s\n", s->faults.on[FAULT_STALE_IP] ? sim_address(s, SIM_STALE, stale) : s->opt.ip);
 	return true;
 }
 
