@@ -31,5 +31,5 @@ fi
 echo "after_set=$is_set"
 printf 'after=%s\n' "$now"
 as_wanted && exit 0
-echo "${said:-nvram says nothing}; the boot-args are still '$now' (is SIP on?)" >&2
+printf '%s\n' "${said:-nvram says nothing}; the boot-args are still '$now' (is SIP on?)" >&2
 exit 1

@@ -15,7 +15,7 @@ else
 fi
 
 if ! said=$(nvram boot-args="$value" 2>&1); then
-	echo "${said:-nvram says nothing and fails} (is SIP on?)" >&2
+	printf '%s\n' "${said:-nvram says nothing and fails} (is SIP on?)" >&2
 	exit 1
 fi
 
@@ -23,6 +23,6 @@ after=$(nvram boot-args 2>/dev/null) || after=
 after=${after#boot-args"$tab"}
 printf 'after=%s\n' "$after"
 if [ "$after" != "$value" ]; then
-	echo "nvram took the boot-args without a word, and they are still '$after' (is SIP on?)" >&2
+	printf '%s\n' "nvram took the boot-args without a word, and they are still '$after' (is SIP on?)" >&2
 	exit 1
 fi

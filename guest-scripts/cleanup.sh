@@ -12,7 +12,7 @@ for folder in "$@"; do
 	*) known=0 ;;
 	esac
 	if [ $known = 0 ] || [ -L "$folder" ]; then
-		echo "will not remove $folder" >&2
+		printf '%s\n' "will not remove $folder" >&2
 		status=1
 	elif rm -rf "$folder"; then
 		printf 'removed=%s\n' "$folder"

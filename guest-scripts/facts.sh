@@ -21,7 +21,7 @@ boot_args() {
 		return
 	fi
 	case $said in
-	*'not found'*) say nvram_boot_args_set 0 ;;
+	*'data was not found'*) say nvram_boot_args_set 0 ;;
 	*) say nvram_error "$said" ;;
 	esac
 }

@@ -6,7 +6,7 @@ PATH=/usr/bin:/bin:/usr/sbin:/sbin
 bundle=$1
 
 if [ ! -d "$bundle" ]; then
-	echo "$bundle is not there" >&2
+	printf '%s\n' "$bundle is not there" >&2
 	exit 1
 fi
 sync

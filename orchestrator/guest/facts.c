@@ -144,8 +144,10 @@ static struct pl_error *parse_nvram(const struct guest_output *o, struct guest_f
 {
 	const char *set = guest_value(o, "nvram_boot_args_set");
 	f->nvram_boot_args_set = set != NULL && strcmp(set, "1") == 0;
-	if (set != NULL)
+	if (f->nvram_boot_args_set)
 		return copy(o, "nvram_boot_args", &f->nvram_boot_args);
+	if (set != NULL)
+		return pl_strdup("", &f->nvram_boot_args);
 	/* To take it for unset would delete the user's own boot-args when they are put back. */
 	char words[256];
 	const char *said = guest_value(o, "nvram_error");

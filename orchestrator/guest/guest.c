@@ -31,7 +31,7 @@ struct guest {
  * other systems do without the /private.
  */
 static const char bootstrap_script[] =
-	"PATH=/usr/bin:/bin:/usr/sbin:/sbin; umask 077; echo; echo " OUTPUT_STARTED "; "
+	"umask 077; echo; echo " OUTPUT_STARTED "; "
 	"for d in /private/var/tmp /var/tmp \"$TMPDIR\" /tmp; do "
 	"f=$(mktemp -d \"$d/paniclab.XXXXXX\" 2>/dev/null) && echo \"folder=$f\" && break; done; "
 	"echo \"uid=$(id -u)\"";

@@ -36,7 +36,7 @@ static const struct saying {
 	{"password", "sudo wants a password", NULL},
 	{"no tty present", "sudo wants a password", NULL},
 	{"a terminal is required", "sudo wants a password", NULL},
-	{"not found", "the guest has no sudo", "log in as root, or install it"},
+	{"No such file", "the guest has no sudo", "log in as root, or install it"},
 };
 
 struct pl_error *sudo_failure(const struct lab_guest *cfg, const char *words)

@@ -66,17 +66,16 @@ static inline void check_error(
 struct sshd {
 	char dir[64];
 	char user[64];
-	char path[128]; /* of the last file() */
 	uint16_t port;
 	pid_t pid;
 };
 
-/* The path of a file in the folder; four live at a time. */
+/* The path of a file in the folder; 64 live at a time. */
 static inline const char *sshd_file(const char *dir, const char *name)
 {
-	static char paths[4][256];
+	static char paths[64][384];
 	static unsigned next;
-	char *p = paths[next++ % 4];
+	char *p = paths[next++ % 64];
 	snprintf(p, sizeof *paths, "%s/%s", dir, name);
 	return p;
 }
