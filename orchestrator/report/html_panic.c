@@ -77,6 +77,23 @@ static void kexts(struct emit *w, const json_t *list)
 	html_table_end(w, count);
 }
 
+static void loaded_kexts(struct emit *w, const json_t *list)
+{
+	static const struct html_column columns[] = {{"Kext", "mono"}, {"Version", "mono"}};
+	size_t count = json_array_size(list);
+	if (count == 0)
+		return;
+	emit(w, "<h3>Kernel extensions loaded</h3>\n");
+	html_table(w, columns, COUNT(columns));
+	for (size_t i = 0; i < count && i < DOC_ROWS_MAX; i++) {
+		emit(w, "<tr>");
+		html_cell(w, "mono", json_array_get(list, i), "id");
+		html_cell(w, "mono", json_array_get(list, i), "version");
+		emit(w, "</tr>\n");
+	}
+	html_table_end(w, count);
+}
+
 void html_panic(struct emit *w, const json_t *doc)
 {
 	struct doc_field f;
@@ -95,10 +112,12 @@ void html_panic(struct emit *w, const json_t *doc)
 	html_fact(w, "CPU", panic, "cpu");
 	html_fact(w, "Process", panic, "process");
 	html_fact(w, "Boot-args", panic, "boot_args");
+	html_fact(w, "Last loaded kext", panic, "last_loaded_kext");
 	html_fact(w, "Signature", panic, "signature");
 	html_facts_end(w);
 	backtrace(w, json_object_get(panic, "backtrace"));
 	kexts(w, json_object_get(panic, "kexts"));
+	loaded_kexts(w, json_object_get(panic, "loaded_kexts"));
 	html_section_end(w);
 }
 

@@ -35,7 +35,8 @@
  *   core         what `paniclab inspect --json` prints for the core
  *   panic        the panic, decoded: {string, cpu, caller, source, process,
  *                boot_args, backtrace: [{frame, address, symbol, offset, image}],
- *                kexts: [{id, version, uuid, start, end, dependencies}], signature};
+ *                kexts: [{id, version, uuid, start, end, dependencies}], signature,
+ *                loaded_kexts: [{id, version}], last_loaded_kext};
  *                absent: core's own `panic` is used
  *   panic_text   the panic log as the kernel wrote it
  *   restored     {complete, left: [{what, by_hand}]}

@@ -67,16 +67,34 @@ static void error(struct emit *w, const json_t *doc)
 static void frame(struct emit *w, const json_t *one)
 {
 	struct doc_field image, symbol, offset, address;
-	label(w, "");
-	if (doc_field(one, "symbol", &symbol)[0] == '\0') {
-		emit_printf(
-			w, "  %s %s\n", doc_field(one, "address", &address), doc_field(one, "image", &image));
-		return;
-	}
 	doc_field(one, "image", &image);
 	doc_field(one, "offset", &offset);
-	emit_printf(w, "  %s%s%s%s%s\n", image.text, image.text[0] == '\0' ? "" : " ", symbol.text,
-		offset.text[0] == '\0' ? "" : " + ", offset.text);
+	label(w, "");
+	if (doc_field(one, "symbol", &symbol)[0] == '\0')
+		emit_printf(w, "  %s%s%s\n", doc_field(one, "address", &address),
+			image.text[0] == '\0' ? "" : " ", image.text);
+	else
+		emit_printf(w, "  %s%s%s%s%s\n", image.text, image.text[0] == '\0' ? "" : " ", symbol.text,
+			offset.text[0] == '\0' ? "" : " + ", offset.text);
+}
+
+/* Bare addresses tell nobody anything at a glance: they are left to the pages. */
+static void backtrace(struct emit *w, const json_t *frames)
+{
+	size_t count = json_array_size(frames);
+	bool named = false;
+	for (size_t i = 0; i < count && !named; i++)
+		named = doc_has(json_array_get(frames, i), "symbol") ||
+			doc_has(json_array_get(frames, i), "image");
+	for (size_t i = 0; named && i < count && i < FRAMES_SHOWN; i++)
+		frame(w, json_array_get(frames, i));
+	if (count == 0 || (named && count <= FRAMES_SHOWN))
+		return;
+	label(w, "");
+	if (named)
+		emit_printf(w, "  (%zu more)\n", count - FRAMES_SHOWN);
+	else
+		emit_printf(w, "%zu frames without symbols; keepsyms=1 in boot_args gives them\n", count);
 }
 
 static void panic(struct emit *w, const json_t *doc)
@@ -92,14 +110,7 @@ static void panic(struct emit *w, const json_t *doc)
 	line(w, "", "caller ", p, "caller");
 	line(w, "", "process ", p, "process");
 	line(w, "", "signature ", p, "signature");
-	const json_t *backtrace = json_object_get(p, "backtrace");
-	size_t count = json_array_size(backtrace);
-	for (size_t i = 0; i < count && i < FRAMES_SHOWN; i++)
-		frame(w, json_array_get(backtrace, i));
-	if (count > FRAMES_SHOWN) {
-		label(w, "");
-		emit_printf(w, "  (%zu more)\n", count - FRAMES_SHOWN);
-	}
+	backtrace(w, json_object_get(p, "backtrace"));
 }
 
 /* "PATH (812.0 MiB) complete": the unpacked core if there is one, else the packed. */
@@ -131,8 +142,7 @@ static void core(struct emit *w, const json_t *doc, bool color)
 {
 	core_file(w, doc, color);
 	const json_t *c = json_object_get(doc, "core");
-	if (!line(w, "", "kernel UUID ", c, "kernel_uuid"))
-		line(w, "", "kernel UUID ", json_object_get(doc, "facts"), "kernel_uuid");
+	line(w, "", "kernel UUID ", c, "kernel_uuid");
 	line(w, "", "loaded at ", c, "load_address");
 	line(w, "", "slide ", c, "slide");
 	const json_t *dump = json_object_get(doc, "dump");

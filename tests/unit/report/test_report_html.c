@@ -54,6 +54,8 @@ static void shows_the_whole_run(void **state)
 		"_dtrace_probe <span class=\"dim\">+ 0xb12</span>",
 		"<td class=\"mono\">com.apple.driver.dtrace</td><td class=\"mono\">209.50.12</td>",
 		"com.apple.kpi.libkern<br>com.apple.kpi.bsd",
+		"<td class=\"mono\">com.apple.driver.Intel82574L</td><td class=\"mono\">2.7.2</td>",
+		"Last loaded kext</th><td class=\"mono\">123965481546: com.vmware.kext.vmhgfs\\t0525.14.97",
 		"BSD process name corresponding to current thread: dtrace\n",
 		"Kernel UUID</th><td class=\"mono\">D0A77E52-0B0E-3D2B-9D2B-6F4F8A0C51E7",
 		"Segments</th><td class=\"mono\">612<",

@@ -108,6 +108,17 @@ static void a_core_can_be_dropped_on_purpose(void **state)
 	free(text);
 }
 
+static void bare_addresses_are_left_out(void **state)
+{
+	(void)state;
+	char *text =
+		rendered(plain, doc_from("{\"panic\":{\"string\":\"x\",\"backtrace\":[{\"address\":\"0x1\"},"
+					 "{\"address\":\"0x2\"}]}}"));
+	assert_has(text, "            2 frames without symbols; keepsyms=1 in boot_args gives them\n");
+	assert_has_not(text, "0x1");
+	free(text);
+}
+
 static void terminal_gets_no_control_bytes(void **state)
 {
 	(void)state;
@@ -148,6 +159,7 @@ int main(void)
 		cmocka_unit_test(what_is_left_comes_with_its_command),
 		cmocka_unit_test(packed_core_stands_in_for_a_missing_one),
 		cmocka_unit_test(a_core_can_be_dropped_on_purpose),
+		cmocka_unit_test(bare_addresses_are_left_out),
 		cmocka_unit_test(terminal_gets_no_control_bytes),
 		cmocka_unit_test(each_outcome_has_words),
 	};
