@@ -11,6 +11,7 @@
 
 #include "core_bytes.h"
 #include "orchestrator/core/core_identity.h"
+#include "orchestrator/core/core_scan.h"
 
 #define PANIC_HEAD "panic(cpu 1 caller 0xffffff8017a00000): test\nBacktrace (CPU 1), Frame : Return Address\n"
 #define PANIC_TAIL "Kernel version:\n" KERNEL "\nSystem uptime in nanoseconds: 12\n"
@@ -284,17 +285,38 @@ static void survives_hostile_headers(void **state)
 	pl_error_free(e);
 }
 
-/* Thousands of segments over the same bytes: bounded by the file's size. */
+static bool count_bytes(void *arg, const struct core_window *w)
+{
+	*(uint64_t *)arg += w->size;
+	return false;
+}
+
+/* Many segments over the same bytes: bounded by the file's size. */
 static void overlapping_segments_end(void **state)
 {
 	(void)state;
+	uint64_t seen = 0;
 	core_begin(&bytes);
 	for (uint64_t i = 0; i < 50; i++)
 		put_segment(core_command(&bytes, 0x19, 72), "", TEXT + i * 16 * PAGE, 8 * PAGE, 0, 8 * PAGE);
 	bytes.end = 8 * PAGE;
 	identify();
 	assert_int_equal(core.segment_count, 50);
-	assert_null(id.panic_text);
+	assert_null(core_scan(&core, &forever, count_bytes, &seen));
+	assert_int_equal(seen, 16 * PAGE);
+}
+
+/* Format strings, however many, do not use up what is tried. */
+static void format_strings_do_not_hide_the_panic(void **state)
+{
+	(void)state;
+	core_begin(&bytes);
+	uint8_t *p = core_pages(&bytes, 0xffffff8020000000, 20);
+	for (size_t i = 0; i < 4000; i++)
+		memcpy(p + i * 16, "panic(cpu %d", 13);
+	strcpy((char *)p + 18 * PAGE, PANIC_HEAD);
+	identify();
+	assert_string_equal(id.panic_text, PANIC_HEAD);
 }
 
 static void decodes_i386(void **state)
@@ -343,6 +365,7 @@ int main(void)
 		T(flags_cut_cores_at_every_point),
 		T(survives_hostile_headers),
 		T(overlapping_segments_end),
+		T(format_strings_do_not_hide_the_panic),
 		T(decodes_i386),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

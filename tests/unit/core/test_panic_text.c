@@ -180,11 +180,13 @@ static void keeps_the_first_of_several_panics(void **state)
 	parse("panic(cpu 0 caller 0x10): first\n" BACKTRACE "panic(cpu 1 caller 0x20): nested\n"
 	      "Backtrace (CPU 2), Frame : Return Address\n0x1 : 0x2\n" TAIL
 	      "panic(cpu 3 caller 0x30): the next boot\n"
-	      "Backtrace (CPU 3), Frame : Return Address\n0x3 : 0x4\nSystem model name: other\n");
+	      "Backtrace (CPU 3), Frame : Return Address\n0x3 : 0x4\nSystem model name: other\nKernelCache "
+	      "slide: 0x5\n");
 	assert_string_equal(p.string, "first");
 	assert_int_equal(p.cpu, 0);
 	assert_int_equal(p.frame_count, 3);
 	assert_int_equal(p.other_panics, 2);
+	assert_false(p.kernelcache_slide.known); /* the next boot's */
 	assert_string_equal(p.model, "VMware7,1 (Mac-0123456789ABCDEF)");
 }
 
