@@ -5,31 +5,38 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "orchestrator/cmd/commands.h"
 #include "orchestrator/report/report.h"
 #include "orchestrator/run/store.h"
 
-/* The last part of a path of a folder below STATE/runs; malloc'd. */
+static struct pl_error *outside(const char *path, const char *runs)
+{
+	return pl_error_hint(pl_error_at(pl_error_new(PL_ERR_USAGE, "not a run below %s", runs), "%s", path),
+		"--state DIR says where the runs are");
+}
+
+/* What of `path` stands below `runs`; malloc'd. Links are followed first, so that ".." cannot fool it. */
+static struct pl_error *below(const char *runs, const char *path, char **ret)
+{
+	char *found = realpath(path, NULL);
+	if (found == NULL)
+		return pl_error_at(pl_error_errno(PL_ERR_USAGE, errno, "no such run"), "%s", path);
+	char *root = realpath(runs, NULL);
+	size_t length = root == NULL ? 0 : strlen(root);
+	bool inside = root != NULL && strncmp(found, root, length) == 0 && found[length] == '/';
+	struct pl_error *e = inside ? pl_strdup(found + length + 1, ret) : outside(path, runs);
+	free(root);
+	free(found);
+	return e;
+}
+
 static struct pl_error *id_of_path(const char *state, const char *path, char **ret)
 {
 	char *runs = NULL;
-	char *found = NULL;
-	*ret = NULL;
 	struct pl_error *e = pl_fs_join(state, "runs", &runs);
-	char *root = e == NULL ? realpath(runs, NULL) : NULL;
 	if (e == NULL)
-		found = realpath(path, NULL);
-	if (e == NULL && found == NULL)
-		e = pl_error_at(pl_error_errno(PL_ERR_USAGE, errno, "no such run"), "%s", path);
-	size_t length = root == NULL ? 0 : strlen(root);
-	if (e == NULL && (root == NULL || strncmp(found, root, length) != 0 || found[length] != '/'))
-		e = pl_error_hint(
-			pl_error_at(pl_error_new(PL_ERR_USAGE, "not a run below %s", runs), "%s", path),
-			"--state DIR says where the runs are");
-	if (e == NULL && (*ret = strdup(found + length + 1)) == NULL)
-		e = pl_error_nomem();
-	free(found);
-	free(root);
+		e = below(runs, path, ret);
 	free(runs);
 	return e;
 }

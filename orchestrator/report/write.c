@@ -35,16 +35,24 @@ struct pl_error *report_write_pages(const char *run_dir, const json_t *doc)
 	return first;
 }
 
-struct pl_error *report_write_all(const char *run_dir, const json_t *doc)
+static struct pl_error *write_document(const char *run_dir, const json_t *doc)
 {
 	char *text = json_dumps(doc, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-	char *with_newline = NULL;
-	struct pl_error *e = text == NULL ? pl_error_nomem() : pl_asprintf(&with_newline, "%s\n", text);
-	if (e == NULL)
-		e = write_file(run_dir, "report.json", with_newline, strlen(with_newline));
-	free(with_newline);
+	if (text == NULL)
+		return pl_error_nomem();
+	char *lines = NULL;
+	struct pl_error *e = pl_asprintf(&lines, "%s\n", text);
 	free(text);
-	e = pl_error_context(e, "writing report.json");
+	if (e != NULL)
+		return e;
+	e = write_file(run_dir, "report.json", lines, strlen(lines));
+	free(lines);
+	return pl_error_context(e, "writing report.json");
+}
+
+struct pl_error *report_write_all(const char *run_dir, const json_t *doc)
+{
+	struct pl_error *e = write_document(run_dir, doc);
 	pl_error_keep_first(&e, report_write_pages(run_dir, doc));
 	return e;
 }
