@@ -47,9 +47,9 @@ static void shows_the_whole_run(void **state)
 		"<title>As expected: panicker-double-free on sierra</title>",
 		"<span class=\"good\">As expected</span><br>panicker-double-free",
 		"simulated lab",
-		"guest sierra · macOS 10.12.6 (16G29), xnu 3789.70.16, development kernel · "
-		"2026-11-21T10:15:00.000Z",
-		"<p class=\"quote mono\">&#34;dtrace: panic action at probe dtrace:::BEGIN (ecb "
+		"guest sierra · macOS 10.12.6 (16G29), xnu 3789.70.16, development kernel · ",
+		"kernel · 2026-11-21T10:15:00.000Z",
+		"<p class=\"quote mono\">&#34;dtrace: panic action at probe dtrace:::BEGIN (ecb ",
 		"ffffff801a2b3c40)&#34;</p>",
 		"_dtrace_probe <span class=\"dim\">+ 0xb12</span>",
 		"<td class=\"mono\">com.apple.driver.dtrace</td><td class=\"mono\">209.50.12</td>",
@@ -59,9 +59,8 @@ static void shows_the_whole_run(void **state)
 		"BSD process name corresponding to current thread: dtrace\n",
 		"Kernel UUID</th><td class=\"mono\">D0A77E52-0B0E-3D2B-9D2B-6F4F8A0C51E7",
 		"Segments</th><td class=\"mono\">612<",
-		"<a href=\"core/kernel.core\">core/kernel.core</a></td><td class=\"number\">812.0 "
-		"MiB</td><td "
-		"class=\"good\">complete</td>",
+		"<a href=\"core/kernel.core\">core/kernel.core</a></td><td class=\"number\">812.0 MiB<",
+		"MiB</td><td class=\"good\">complete</td>",
 		"Before</th><td class=\"mono\">-v keepsyms=1<",
 		"kdp_match_name=en0 wdt=-1<",
 		"take a snapshot<br><span class=\"dim\">isolation: snapshot</span>",
@@ -207,24 +206,13 @@ static void try_instead(json_t *root, json_t *parent, const char *key, size_t in
 
 static void walk(json_t *root, json_t *node, json_t *instead)
 {
-	const char *key;
-	json_t *child;
-	size_t i;
-	void *next;
-	if (json_is_object(node)) {
-		json_object_foreach_safe(node, next, key, child)
-		{
-			walk(root, child, instead);
-			char *copy = strdup(key);
-			try_instead(root, node, copy, 0, instead);
-			free(copy);
-		}
-	} else {
-		json_array_foreach(node, i, child)
-		{
-			walk(root, child, instead);
-			try_instead(root, node, NULL, i, instead);
-		}
+	for (void *it = json_object_iter(node); it != NULL; it = json_object_iter_next(node, it)) {
+		walk(root, json_object_iter_value(it), instead);
+		try_instead(root, node, json_object_iter_key(it), 0, instead);
+	}
+	for (size_t i = 0; i < json_array_size(node); i++) {
+		walk(root, json_array_get(node, i), instead);
+		try_instead(root, node, NULL, i, instead);
 	}
 }
 
