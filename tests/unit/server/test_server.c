@@ -566,6 +566,36 @@ static void test_seeks(void **state)
 	close(g.fd);
 }
 
+/* Gzip in crumbs, and gzip whose first half comes last. */
+static void test_gzip_in_pieces(void **state)
+{
+	struct lab *lab = *state;
+	static uint8_t gz[FILE_MAX];
+	size_t size = make_gzip(gz, sizeof gz, 1000, 4);
+	size_t half = size / 2;
+
+	serve(lab);
+	struct guest g = boot(lab);
+	assert_int_equal(ask(lab, &g, "crumbs.gz"), 3);
+	for (size_t i = 0; i < size; i++)
+		assert_int_equal(give(lab, &g, gz + i, 1), 0);
+	assert_int_equal(finish(lab, &g), 0);
+	assert_int_equal(lab->seen.gzip, SERVER_GZIP_OK);
+	for (size_t missing = 0; missing < 2; missing++) {
+		assert_int_equal(ask(lab, &g, missing ? "cut.gz" : "swapped.gz"), 3);
+		struct packet p = make_seek(g.block, half, 8);
+		assert_int_equal(exchange(lab, &g, &p), 0);
+		assert_int_equal(give(lab, &g, gz + half, size - half - missing), 0);
+		p = make_seek(g.block, 0, 8);
+		assert_int_equal(exchange(lab, &g, &p), 0);
+		assert_int_equal(give(lab, &g, gz, half), 0);
+		assert_int_equal(finish(lab, &g), 0);
+		assert_int_equal(lab->seen.gzip, missing ? SERVER_GZIP_TRUNCATED : SERVER_GZIP_OK);
+		assert_int_equal(lab->seen.complete, !missing);
+	}
+	close(g.fd);
+}
+
 static void test_stop(void **state)
 {
 	struct lab *lab = *state;
@@ -639,6 +669,7 @@ int main(void)
 		TEST(test_damaged_gzip),
 		TEST(test_bare_core),
 		TEST(test_seeks),
+		TEST(test_gzip_in_pieces),
 		TEST(test_stop),
 		TEST(test_idle),
 		TEST(test_create_errors),
