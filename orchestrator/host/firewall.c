@@ -187,7 +187,8 @@ static struct pl_error *set_rule(
 		return e;
 	e = pl_error_new(PL_ERR_LAB, "the rule for '%s' is '%s' after the change, not '%s'", program,
 		rule_names[now], rule_names[wanted]);
-	e = pl_error_hint(e, "changes need root: run as root, or set host.firewall to leave");
+	e = pl_error_why(e, "changes need root");
+	e = pl_error_hint(e, "run as root, or set host.firewall to leave");
 	return pl_error_at(e, "socketfilterfw %s", option_for(wanted));
 }
 
@@ -226,6 +227,31 @@ struct pl_error *firewall_verify(
 		pl_error_new(PL_ERR_LAB, "'%s' is not allowed", was->program), "socketfilterfw --listapps");
 }
 
+/* The same failure as one of restoring: what to do by hand matters most now. */
+static struct pl_error *not_restored(
+	struct pl_error *cause, const struct firewall *f, const struct firewall_was *was)
+{
+	struct pl_buf command;
+	struct pl_error *e, *full;
+	char line[512];
+
+	if (pl_error_kind(cause) == PL_ERR_INTERRUPTED)
+		return cause;
+	pl_buf_init(&command, 8192);
+	full = pl_shell_quote(f->tool ? f->tool : FIREWALL_SYSTEM_TOOL, &command);
+	if (!full)
+		full = pl_buf_printf(&command, " %s ", option_for(was->rule));
+	if (!full)
+		full = pl_shell_quote(was->program, &command);
+	pl_error_free(full);
+	e = pl_error_new(PL_ERR_RESTORE, "the firewall's rule for '%s' is not put back", was->program);
+	e = pl_error_why(e, "%s", pl_error_line(cause, line, sizeof(line)));
+	e = pl_error_hint(e, "by hand: sudo %s", pl_buf_text(&command));
+	pl_buf_deinit(&command);
+	pl_error_free(cause);
+	return e;
+}
+
 struct pl_error *firewall_restore(
 	const struct firewall *f, const struct firewall_was *was, const struct pl_wait *w)
 {
@@ -237,9 +263,7 @@ struct pl_error *firewall_restore(
 		e = set_rule(f, was->program, was->rule, w);
 	else
 		e = pl_error_new(PL_ERR_LAB, "the tool that changed the firewall is not there any more");
-	e = pl_error_hint(e, "by hand: sudo %s %s %s", f->tool ? f->tool : FIREWALL_SYSTEM_TOOL,
-		option_for(was->rule), was->program);
-	return pl_error_as(e, PL_ERR_RESTORE);
+	return e ? not_restored(e, f, was) : NULL;
 }
 
 struct pl_error *firewall_was_to_json(const struct firewall_was *was, json_t **ret)
