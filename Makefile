@@ -33,10 +33,10 @@ TEST_PKGS    := cmocka
 
 # ---- layers: a folder is a library; the lists say what a layer may use ------
 
-LAYERS := cmd run report config fusion guest host core server base
+LAYERS := cmd run report fusion guest config host core server base
 dir_base := base
 dir_server := server
-$(foreach l,cmd run report config fusion guest host core,$(eval dir_$(l) := orchestrator/$(l)))
+$(foreach l,cmd run report fusion guest config host core,$(eval dir_$(l) := orchestrator/$(l)))
 
 uses_base   :=
 uses_server := base
@@ -46,7 +46,7 @@ uses_host   := base
 uses_fusion := config base
 uses_guest  := config base
 uses_report := base
-uses_run    := report config fusion guest host core server base
+uses_run    := report fusion guest config host core server base
 uses_cmd    := run $(uses_run)
 
 define layer

@@ -64,13 +64,20 @@ static struct pl_error *begin(struct run *r)
 	return NULL;
 }
 
-static void note_step(struct run *r, const struct step *s, const char *reason, const char *started, const char *status,
+static void add_step(struct run *r, const struct step *s, const char *reason, const char *started, const char *status,
 	const char *detail, int64_t ns)
 {
 	double seconds = (double)ns / (double)PL_SECOND;
 	json_array_append_new(json_object_get(r->doc, "steps"),
 		json_pack("{s:s, s:s, s:s, s:s, s:f, s:s, s:s}", "name", s->name, "reason", reason, "status", status, "started",
 			started, "seconds", seconds, "detail", detail, "undo", "none"));
+}
+
+static void note_step(struct run *r, const struct step *s, const char *reason, const char *started, const char *status,
+	const char *detail, int64_t ns)
+{
+	double seconds = (double)ns / (double)PL_SECOND;
+	add_step(r, s, reason, started, status, detail, ns);
 	run_event(r, "step",
 		json_pack("{s:s, s:s, s:s, s:f}", "name", s->name, "status", status, "detail", detail, "seconds", seconds));
 	if (r->o->ui.step_end != NULL)
@@ -113,7 +120,7 @@ static struct pl_error *walk(struct run *r)
 			continue;
 		number++;
 		if (ended || (first != NULL && !s->collects && r->panic == PANIC_NO)) {
-			note_step(r, s, "", "", "not-reached", "", 0);
+			add_step(r, s, "", "", "not-reached", "", 0);
 			continue;
 		}
 		struct pl_error *e = take_step(r, s, number, count);
