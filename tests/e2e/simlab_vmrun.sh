@@ -36,7 +36,7 @@ grep -q 'power poweredOn' "$WORK/changed" && grep -q ':boot-args 7 2d7800' "$WOR
 ok $? "... power and live NVRAM too"
 vmrun revertToSnapshot "$SIMLAB_VMX" paniclab-1
 is "$(vmrun list)" "Total running VMs: 0" "a revert leaves the VM off"
-[ ! -e "$SIMLAB_VMX.lck" ]
+wait_for 10 test ! -e "$SIMLAB_VMX.lck"
 ok $? "and unlocked"
 vmrun deleteSnapshot "$SIMLAB_VMX" paniclab-1
 state >"$WORK/after"
@@ -64,6 +64,24 @@ is "$(grep -c ' boot [0-9]' "$LAB/log/events.log")" "$boots" "without a boot"
 vmrun stop "$SIMLAB_VMX" hard
 vmrun deleteSnapshot "$SIMLAB_VMX" armed
 has "$(vmrun revertToSnapshot "$SIMLAB_VMX" armed)" "Error: " "a deleted one is gone"
+
+# Suspended and paused
+vmrun start "$SIMLAB_VMX" nogui
+guest_up
+boot=$(g 'sysctl -n kern.boottime')
+vmrun suspend "$SIMLAB_VMX"
+is "$(vmrun list)" "Total running VMs: 0" "suspended: not running"
+[ -e "${SIMLAB_VMX%.vmx}.vmss" ]
+ok $? "... a .vmss tells of it"
+vmrun start "$SIMLAB_VMX" nogui
+guest_up
+is "$(g 'sysctl -n kern.boottime')" "$boot" "start goes on with the same boot"
+"$SIMLAB" fault --dir "$LAB" vmrun-stop-lies >/dev/null
+has "$(vmrun stop "$SIMLAB_VMX" hard)" "Error: " "fault vmrun-stop-lies: an error ..."
+is "$(vmrun list)" "Total running VMs: 0" "... although it stopped"
+"$SIMLAB" fault --dir "$LAB" clear >/dev/null
+wait_for 10 test ! -e "$SIMLAB_VMX.lck"
+ok $? "the locks go a little later"
 
 # Trees
 vmrun snapshot "$SIMLAB_VMX" a
@@ -123,4 +141,11 @@ ok $? "no guest"
 ! curl -s -m 2 "$SIMLAB_URL/api/vms" >/dev/null
 ok $? "and no port"
 is "$(vmrun list)" "Error: the simulated lab in ${SIMLAB_VMRUN%/vmrun} is not running" "the stand-ins say that it is gone"
+# A host that gives no user namespaces
+if unshare -Ur true 2>/dev/null; then
+	unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces; "$1" start --dir "$2" --port 0 --ssh-port 0' \
+		sh "$SIMLAB" "$WORK/other" 2>"$WORK/refused"
+	is $? 3 "no user namespaces: 3"
+	has "$(cat "$WORK/refused")" "max_user_namespaces" "... and what to do"
+fi
 done_testing

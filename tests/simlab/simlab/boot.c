@@ -169,7 +169,6 @@ void boot_timer(struct sim *s)
 
 void boot_resume(struct sim *s)
 {
-	s->resume = false;
 	if (s->nvram.file == NULL)
 		sim_complain(load_nvram(s));
 	sim_event("resumed");

@@ -22,7 +22,7 @@ struct calls {
 	size_t count;
 };
 
-static void append(struct pl_buf *b, const char *fmt, va_list args)
+static void PL_PRINTF(2, 0) append(struct pl_buf *b, const char *fmt, va_list args)
 {
 	char *text = NULL;
 	int n = vasprintf(&text, fmt, args);

@@ -34,16 +34,25 @@ struct daemon {
 
 /* ---- the loop ---- */
 
+/* A machine that stands still does not go on booting. */
+static bool is_armed(const struct sim *s, int timer)
+{
+	bool still = s->power == POWER_PAUSED || s->power == POWER_SUSPENDED;
+	bool host = timer == TIMER_POWER || timer == TIMER_UNLOCK;
+	return s->timers[timer] != 0 && (host || !still);
+}
+
 static void run_timers(struct sim *s)
 {
 	static void (*const ACTIONS[TIMER_COUNT])(struct sim *) = {
 		[TIMER_POWER] = power_timer,
 		[TIMER_DOWN] = power_down_timer,
 		[TIMER_BOOT] = boot_timer,
+		[TIMER_UNLOCK] = power_unlock_timer,
 	};
 	int64_t now = pl_now();
 	for (int t = 0; t < TIMER_COUNT; t++) {
-		if (s->timers[t] == 0 || s->timers[t] > now)
+		if (!is_armed(s, t) || s->timers[t] > now)
 			continue;
 		s->timers[t] = 0;
 		if (t == TIMER_TOOLS)
@@ -58,7 +67,7 @@ static int next_ms(const struct daemon *d)
 {
 	int64_t next = pl_now() + 1000 * PL_MS;
 	for (int t = 0; t < TIMER_COUNT; t++)
-		if (d->sim.timers[t] != 0 && d->sim.timers[t] < next)
+		if (is_armed(&d->sim, t) && d->sim.timers[t] < next)
 			next = d->sim.timers[t];
 	struct pl_wait w = {.until = next};
 	int ms = pl_wait_ms(&w);
@@ -110,6 +119,8 @@ static struct pl_error *open_daemon(struct daemon *d)
 		e = guest_check_host();
 	if (e == NULL)
 		e = make_lab(s);
+	/* Of a lab that was killed: its memory is gone. */
+	unlink(SIM_VMSS);
 	boot_protect_disk(false);
 	if (e == NULL && s->opt.ssh_port == 0)
 		e = ports_free(s->opt.ip, &s->opt.ssh_port);
@@ -192,7 +203,9 @@ static _Noreturn void background(struct daemon *d, int ready_fd)
 		calls_destroy(d->calls);
 		pl_lock_release(&d->lock);
 	}
-	_exit(failed);
+	free(d->sim.dir);
+	free(d);
+	exit(failed);
 }
 
 static bool is_live(void)

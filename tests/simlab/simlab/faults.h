@@ -30,6 +30,7 @@ enum fault {
 	FAULT_NO_REBOOT,
 	FAULT_FIREWALL_SILENT,  /* as without root: says done, does nothing */
 	FAULT_FIREWALL_MANAGED, /* refuses */
+	FAULT_STOP_LIES,        /* vmrun stop reports an error although the VM stops */
 	FAULT_COUNT,
 };
 

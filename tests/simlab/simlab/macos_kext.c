@@ -92,7 +92,7 @@ void macos_kextload(struct sim *s, struct call *c)
 	}
 	c->status = 71;
 	if (!read_bundle(c, path, &k)) {
-		call_err(c, "/%s: can't find bundle or its identifier - no such file or directory.\n", path);
+		call_err(c, "%s: can't find bundle or its identifier - no such file or directory.\n", path);
 		return;
 	}
 	if (!k.signed_ && (s->boot.csr & CSR_KEXTS) == 0) {

@@ -1,5 +1,6 @@
 #include "tests/simlab/simlab/power.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #define TRANSITION (150 * PL_MS)
 #define GOING_DOWN (60 * PL_MS)
+#define UNLOCK_AFTER (250 * PL_MS)
 
 const char *power_name(enum power p)
 {
@@ -104,11 +106,27 @@ bool power_reset(struct sim *s)
 	return true;
 }
 
+/* All that runs in the machine, a panicking kernel included. */
+static void stand_still(struct sim *s)
+{
+	guest_freeze(s->guest, true);
+	if (s->panic > 0)
+		kill(s->panic, SIGSTOP);
+}
+
+static void go_on(struct sim *s)
+{
+	if (!s->panicked)
+		guest_freeze(s->guest, false);
+	if (s->panic > 0)
+		kill(s->panic, SIGCONT);
+}
+
 bool power_suspend(struct sim *s)
 {
 	if (s->power != POWER_ON)
 		return false;
-	guest_freeze(s->guest, true);
+	stand_still(s);
 	boot_write_nvram(s);
 	unlock_bundle();
 	sim_complain(pl_fs_write(SIM_VMSS, "simulated suspend state\n", 24, 0600));
@@ -121,7 +139,7 @@ bool power_pause(struct sim *s)
 {
 	if (s->power != POWER_ON)
 		return false;
-	guest_freeze(s->guest, true);
+	stand_still(s);
 	change(s, POWER_PAUSED);
 	return true;
 }
@@ -130,8 +148,7 @@ bool power_unpause(struct sim *s)
 {
 	if (s->power != POWER_PAUSED)
 		return false;
-	if (!s->panicked)
-		guest_freeze(s->guest, false);
+	go_on(s);
 	change(s, POWER_ON);
 	return true;
 }
@@ -139,11 +156,15 @@ bool power_unpause(struct sim *s)
 static void now_on(struct sim *s)
 {
 	change(s, POWER_ON);
+	s->timers[TIMER_UNLOCK] = 0;
 	lock_bundle(s);
-	if (unlink(SIM_VMSS) == 0 || s->resume)
+	if (unlink(SIM_VMSS) != 0)
+		boot_start(s);
+	else if (s->resume)
 		boot_resume(s);
 	else
-		boot_start(s);
+		go_on(s); /* suspended while it booted, or panicked */
+	s->resume = false;
 }
 
 static void now_off(struct sim *s)
@@ -151,9 +172,15 @@ static void now_off(struct sim *s)
 	boot_write_nvram(s);
 	nvram_deinit(&s->nvram);
 	rewrite_vmx();
-	unlock_bundle();
 	unlink(SIM_VMSS);
 	change(s, POWER_OFF);
+	sim_timer_in(s, TIMER_UNLOCK, UNLOCK_AFTER);
+}
+
+void power_unlock_timer(struct sim *s)
+{
+	(void)s;
+	unlock_bundle();
 }
 
 void power_timer(struct sim *s)
@@ -192,5 +219,7 @@ void power_cut(struct sim *s)
 	memset(s->timers, 0, sizeof s->timers);
 	if (s->power != POWER_OFF)
 		now_off(s);
+	s->timers[TIMER_UNLOCK] = 0;
+	unlock_bundle();
 	s->resume = false;
 }

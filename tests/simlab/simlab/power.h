@@ -26,6 +26,9 @@ void power_timer(struct sim *s);
 void power_guest_down(struct sim *s, bool to_off);
 void power_down_timer(struct sim *s);
 
+/** For the daemon: the locks of a VM that is off go a little later than its power. */
+void power_unlock_timer(struct sim *s);
+
 /** Off at once, whatever is under way: the lab ends, or a snapshot is reverted. */
 void power_cut(struct sim *s);
 

@@ -82,10 +82,11 @@ struct boot {
 };
 
 enum timer {
-	TIMER_POWER, /* a power transition ends */
-	TIMER_DOWN,  /* the guest goes down by its own will */
-	TIMER_BOOT,  /* the guest is up */
-	TIMER_TOOLS, /* Tools begin to report */
+	TIMER_POWER,  /* a power transition ends */
+	TIMER_DOWN,   /* the guest goes down by its own will */
+	TIMER_BOOT,   /* the guest is up */
+	TIMER_TOOLS,  /* Tools begin to report */
+	TIMER_UNLOCK, /* an off VM's locks go */
 	TIMER_COUNT,
 };
 

@@ -54,8 +54,11 @@ static void stop(struct sim *s, struct call *c)
 		error(c, "The VMware Tools are not running in the virtual machine");
 	else if (!soft && !power_stop(s))
 		error(c, "The operation is not possible in the current state");
-	else
+	else {
 		c->ready = is_settled;
+		if (s->faults.on[FAULT_STOP_LIES])
+			error(c, "The operation was canceled");
+	}
 }
 
 static void reset(struct sim *s, struct call *c)
