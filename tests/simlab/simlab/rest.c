@@ -213,8 +213,7 @@ static struct pl_error *listen_now(struct rest *r)
 		tls[0] = tls[2];
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (s->opt.tls ? MHD_USE_TLS : 0U);
 	r->mhd = MHD_start_daemon(flags, s->opt.port, NULL, NULL, on_request, r, MHD_OPTION_SOCK_ADDR, &sin,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, r, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U,
-		MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, r, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 	if (r->mhd == NULL)
 		return pl_error_hint(
 			pl_error_new(PL_ERR_LAB, "vmrest cannot listen on 127.0.0.1:%u", s->opt.port),
