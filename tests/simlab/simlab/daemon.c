@@ -117,11 +117,12 @@ static struct pl_error *open_daemon(struct daemon *d)
 		e = pl_lock_take(&d->lock, DAEMON_LOCK, holder);
 	if (e == NULL)
 		e = guest_check_host();
-	if (e == NULL)
-		e = make_lab(s);
-	/* Of a lab that was killed: its memory is gone. */
+	if (e != NULL)
+		return e;
+	/* Of a lab that was killed: its memory is gone, its disk as it was. */
 	unlink(SIM_VMSS);
 	boot_protect_disk(false);
+	e = make_lab(s);
 	if (e == NULL && s->opt.ssh_port == 0)
 		e = ports_free(s->opt.ip, &s->opt.ssh_port);
 	if (e == NULL)
