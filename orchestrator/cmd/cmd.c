@@ -40,6 +40,8 @@ static void catch_signals(struct pl_cancel *cancel)
 	/* A peer that hangs up is an error of the write, not the end of us. */
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);
+	/* Likewise a file that reaches the user's size limit. */
+	sigaction(SIGXFSZ, &action, NULL);
 }
 
 static void write_log(void *arg, enum pl_log_level level, const char *message)

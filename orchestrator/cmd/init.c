@@ -109,8 +109,6 @@ static struct pl_error *tell(const struct cmd_env *env, const struct target targ
 	fprintf(env->out, "Edit them, then:\n");
 	struct pl_error *e = tell_command(env, "validate", lab, NULL);
 	if (e == NULL)
-		e = tell_command(env, "doctor", lab, NULL);
-	if (e == NULL)
 		e = tell_command(env, "run --dry-run", lab, scenario);
 	if (e == NULL)
 		e = tell_command(env, "run", lab, scenario);
@@ -145,7 +143,7 @@ const struct cmd cmd_init = {
 	.name = "init",
 	.synopsis = "[options] [DIR]",
 	.summary = "writes a commented lab.yaml and scenario.yaml",
-	.example = "paniclab init && paniclab doctor lab.yaml",
+	.example = "paniclab init && paniclab run --dry-run lab.yaml scenario.yaml",
 	.options = options,
 	.max_args = 1,
 	.run = run,

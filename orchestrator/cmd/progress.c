@@ -33,7 +33,7 @@ static void on_dump(void *arg, const char *name, uint64_t bytes, uint64_t rate)
 	char shown[128], so_far[32], a_second[32];
 	int64_t now = pl_now();
 	int64_t pause = p->env->terminal ? PL_SECOND / 10 : 2 * PL_SECOND;
-	if (p->env->quiet || now - p->printed < pause)
+	if (p->env->quiet || bytes == 0 || now - p->printed < pause)
 		return;
 	p->printed = now;
 	fprintf(p->env->err, "%s        %s: %s, %s/s%s", p->env->terminal ? "\r\033[K" : "",

@@ -12,8 +12,6 @@
 #include "orchestrator/cmd/progress.h"
 #include "orchestrator/report/report.h"
 
-enum { TEXT_MAX = 4 << 20 };
-
 /* This program's own path, for the host's firewall. */
 static struct pl_error *own_path(char **ret)
 {
@@ -55,7 +53,7 @@ static void print_plan(const struct cmd_env *env, const json_t *plan)
 	}
 }
 
-static struct pl_error *print_report(const struct cmd_env *env, const json_t *report, const char *dir)
+static struct pl_error *print_report(const struct cmd_env *env, const json_t *report)
 {
 	struct pl_buf text;
 	if (env->json) {
@@ -63,10 +61,10 @@ static struct pl_error *print_report(const struct cmd_env *env, const json_t *re
 		fputc('\n', env->out);
 		return NULL;
 	}
-	pl_buf_init(&text, TEXT_MAX);
+	pl_buf_init(&text, REPORT_MAX);
 	struct pl_error *e = report_text(report, env->color, &text);
 	if (e == NULL)
-		fprintf(env->out, "%s\nreport: %s/report.html\n", pl_buf_text(&text), dir);
+		fputs(pl_buf_text(&text), env->out);
 	pl_buf_deinit(&text);
 	return e;
 }
@@ -96,7 +94,7 @@ static struct pl_error *execute(struct cmd_env *env, const struct cmd_input *in,
 	} else {
 		e = run_execute(&o, &document, &dir);
 		if (document != NULL && !progress.events)
-			pl_error_keep_first(&e, print_report(env, document, dir));
+			pl_error_keep_first(&e, print_report(env, document));
 	}
 	json_decref(document);
 	free(program);

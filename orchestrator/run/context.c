@@ -1,5 +1,6 @@
 #include "orchestrator/run/context.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,7 +107,10 @@ void run_event(struct run *r, const char *event, json_t *o)
 		r->o->ui.event(r->o->ui.arg, line);
 	char *path = NULL;
 	struct pl_error *e = r->dir == NULL ? NULL : store_path(r->dir, "events.ndjson", &path);
-	FILE *f = path == NULL ? NULL : fopen(path, "ae");
+	int fd = path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "a");
+	if (f == NULL && fd >= 0)
+		close(fd);
 	if (f != NULL) {
 		json_dumpf(line, f, JSON_COMPACT);
 		fputc('\n', f);

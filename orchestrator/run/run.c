@@ -56,6 +56,8 @@ static struct pl_error *begin(struct run *r)
 	pl_timestamp(at);
 	run_report(r, "paniclab", json_string(PL_VERSION));
 	run_report(r, "id", json_string(r->id));
+	run_report(r, "simulated", json_false());
+	run_report(r, "folder", json_string(r->dir));
 	run_report(r, "scenario", json_string(r->scenario->name));
 	run_report(r, "guest", json_string(r->cfg->name));
 	run_report(r, "started", json_string(at));

@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "orchestrator/fusion/vmx.h"
 #include "orchestrator/host/address.h"
 #include "orchestrator/host/firewall.h"
 #include "orchestrator/run/plan.h"
@@ -43,6 +45,18 @@ static struct pl_error *check_files(const struct run *r)
 	return e;
 }
 
+/* A simulated lab says so in its .vmx; its report must not pass for a real one. */
+static void note_simulated(struct run *r)
+{
+	struct vmx v;
+	struct pl_error *e = vmx_load(r->vm.vmx, &v);
+	const char *value = e == NULL ? vmx_get(&v, "paniclab.simulated") : NULL;
+	if (value != NULL && strcasecmp(value, "TRUE") == 0)
+		run_report(r, "simulated", json_true());
+	vmx_deinit(&v);
+	pl_error_free(e);
+}
+
 struct pl_error *step_preflight(struct run *r, char *out)
 {
 	struct pl_error *e = check_files(r);
@@ -59,6 +73,7 @@ struct pl_error *step_preflight(struct run *r, char *out)
 					     "%s", r->vm.name),
 			"resume it or shut it down first: what is in its memory could not be put back");
 	SAY("%s is %s", r->vm.name, vm_power_name(r->power_before));
+	note_simulated(r);
 	return serial_open(&r->serial, r->vm.vmx);
 }
 

@@ -56,6 +56,7 @@ static const char VMX[] = ".encoding = \"UTF-8\"\n"
 			  "ethernet0.addressType = \"generated\"\n"
 			  "ethernet0.generatedAddress = \"" SIM_MAC "\"\n"
 			  "ethernet0.virtualDev = \"e1000e\"\n"
+			  "paniclab.simulated = \"TRUE\"\n"
 			  "annotation = \"made for tests |22simulated|22\"\n"
 			  "cleanShutdown = \"TRUE\"\n"
 			  "msg.autoAnswer = \"TRUE\"\n";
@@ -129,10 +130,13 @@ static struct pl_error *make_bundle(const struct sim *s)
 		e = make_file(SIM_BUNDLE "/" SIM_VM_NAME ".vmdk", VMDK, 0600);
 	if (e == NULL)
 		e = make_file(SIM_BUNDLE "/vmware.log", "simulated\n", 0644);
-	if (e == NULL && access(SIM_NVRAM, F_OK) != 0)
+	bool fresh = access(SIM_NVRAM, F_OK) != 0;
+	if (e == NULL && fresh)
 		e = make_nvram();
-	if (e == NULL && s->opt.sip[0] != '\0')
-		e = set_sip(s->opt.sip);
+	/* A new lab is one that the example files fit: SIP was turned off in its guest. */
+	const char *sip = s->opt.sip[0] == '\0' && fresh ? "off" : s->opt.sip;
+	if (e == NULL && sip[0] != '\0')
+		e = set_sip(sip);
 	if (e == NULL && s->opt.nic[0] != '\0')
 		e = set_nic(s->opt.nic);
 	return e;

@@ -61,7 +61,7 @@ struct options {
 	char ip[16];
 	uint16_t port;     /* vmrest's; the real one once it listens */
 	uint16_t ssh_port; /* 0 until a free one is found */
-	char sip[16];      /* on, off, hex digits; "" keeps what is there */
+	char sip[16];      /* on, off, hex digits; "" keeps what is there, off in a new lab */
 	char nic[16];      /* "" keeps what is there */
 	uint64_t core_size;
 	int64_t boot_time;

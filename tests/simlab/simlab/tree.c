@@ -50,7 +50,9 @@ static struct pl_error *copy_entry(const FTSENT *f, const char *to)
 	case FTS_D:
 		/* The guest's system folders may be read-only just now; a copy must be writable to be filled.
 		 */
-		return mkdir(to, (f->fts_statp->st_mode & 07777) | 0700) == 0 ? NULL : failed(to);
+		if (mkdir(to, 0700) != 0 || chmod(to, (f->fts_statp->st_mode & 07777) | 0700) != 0)
+			return failed(to);
+		return NULL;
 	case FTS_F:
 		return copy_file(f, to);
 	case FTS_SL:
