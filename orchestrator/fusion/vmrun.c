@@ -182,6 +182,20 @@ static struct pl_error *run_patiently(
 	}
 }
 
+/* An error of the process is at vmrun's path; for people it is the command that failed. */
+static struct pl_error *at_command(struct pl_error *e, const char *command)
+{
+	struct pl_error *moved;
+
+	if (!e || !pl_error_place(e) || pl_error_kind(e) == PL_ERR_INTERRUPTED)
+		return pl_error_at(e, "vmrun %s", command);
+	moved = pl_error_new(pl_error_kind(e), "%s", pl_error_what(e));
+	if (pl_error_reason(e))
+		moved = pl_error_why(moved, "%s", pl_error_reason(e));
+	pl_error_free(e);
+	return pl_error_at(moved, "vmrun %s", command);
+}
+
 /* *ret needs pl_proc_result_deinit() in any case. */
 static struct pl_error *run(
 	struct vmrun *v, const struct command *c, const struct pl_wait *w, struct pl_proc_result *ret)
@@ -193,9 +207,7 @@ static struct pl_error *run(
 	e = locate(v);
 	if (!e)
 		e = run_patiently(v, c, &own, ret);
-	if (e && pl_error_kind(e) == PL_ERR_DATA)
-		e = pl_error_as(e, PL_ERR_LAB);
-	return pl_error_at(e, "vmrun %s", c->name);
+	return at_command(e, c->name);
 }
 
 static struct pl_error *run_plain(struct vmrun *v, const struct command *c, const struct pl_wait *w)

@@ -177,6 +177,7 @@ static void hanging_vmrun_is_killed(void **state)
 	x.w = pl_wait_for(200 * PL_MS, NULL);
 	e = vmrun_guest_ip(&x.v, "/a.vmx", &x.w, ip);
 	assert_int_equal(pl_error_kind(e), PL_ERR_TIMEOUT);
+	assert_string_equal(pl_error_place(e), "vmrun getGuestIPAddress");
 	pl_error_free(e);
 	tear_down(&x);
 }
