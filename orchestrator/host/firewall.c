@@ -64,6 +64,20 @@ static struct pl_error *explain(const struct pl_proc_result *r)
 	return pl_error_why(e, "exit status %d", r->status);
 }
 
+/* An error of the process is at the tool's path; for people it is the command that failed. */
+static struct pl_error *at_option(struct pl_error *e, const char *option)
+{
+	struct pl_error *moved;
+
+	if (!e || !pl_error_place(e) || pl_error_kind(e) == PL_ERR_INTERRUPTED)
+		return pl_error_at(e, "socketfilterfw %s", option);
+	moved = pl_error_new(pl_error_kind(e), "%s", pl_error_what(e));
+	if (pl_error_reason(e))
+		moved = pl_error_why(moved, "%s", pl_error_reason(e));
+	pl_error_free(e);
+	return pl_error_at(moved, "socketfilterfw %s", option);
+}
+
 /* *ret needs pl_proc_result_deinit() in any case. */
 static struct pl_error *run(const struct firewall *f, bool changes, const char *option, const char *program,
 	const struct pl_wait *w, struct pl_proc_result *ret)
@@ -87,7 +101,7 @@ static struct pl_error *run(const struct firewall *f, bool changes, const char *
 		e = explain(ret);
 	pl_log(f->log, PL_LOG_DEBUG, "socketfilterfw %s %s: %s", option, program ? program : "",
 		e ? pl_error_what(e) : "ok");
-	return pl_error_at(e, "socketfilterfw %s", option);
+	return at_option(e, option);
 }
 
 struct pl_error *firewall_status(const struct firewall *f, const struct pl_wait *w, enum firewall_state *ret)
@@ -144,12 +158,14 @@ struct pl_error *firewall_look(
 	return e;
 }
 
-static struct pl_error *change(
-	const struct firewall *f, const char *option, const char *program, const struct pl_wait *w)
+/* The words of the tool, which may say "added" or what is wrong, go to said. */
+static struct pl_error *change(const struct firewall *f, const char *option, const char *program,
+	const struct pl_wait *w, char said[200])
 {
 	struct pl_proc_result r;
 	struct pl_error *e = run(f, true, option, program, w, &r);
 
+	pl_escape(pl_buf_text(&r.out), strcspn(pl_buf_text(&r.out), "\r\n"), said, 200);
 	pl_proc_result_deinit(&r);
 	return e;
 }
@@ -173,22 +189,24 @@ static struct pl_error *set_rule(
 {
 	enum firewall_rule now;
 	struct pl_error *e = read_rule(f, program, w, &now);
+	char said[200] = "", added[200] = "";
 
 	if (e || now == wanted)
 		return e;
 	/* only a program on the list can be blocked or unblocked */
 	if (now == FIREWALL_NO_RULE)
-		e = change(f, "--add", program, w);
+		e = change(f, "--add", program, w, added);
 	if (!e)
-		e = change(f, option_for(wanted), program, w);
+		e = change(f, option_for(wanted), program, w, said);
 	if (!e)
 		e = read_rule(f, program, w, &now);
 	if (e || now == wanted)
 		return e;
 	e = pl_error_new(PL_ERR_LAB, "the rule for '%s' is '%s' after the change, not '%s'", program,
 		rule_names[now], rule_names[wanted]);
-	e = pl_error_why(e, "changes need root");
-	e = pl_error_hint(e, "run as root, or set host.firewall to leave");
+	if (*added || *said)
+		e = pl_error_why(e, "it said: %s", *added ? added : said);
+	e = pl_error_hint(e, "changes need root: run as root, or set host.firewall to leave");
 	return pl_error_at(e, "socketfilterfw %s", option_for(wanted));
 }
 

@@ -189,8 +189,9 @@ static void change_that_did_not_happen_is_noticed(void **state)
 	static const struct {
 		const char *habit;
 		const char *what;
-	} cases[] = {{"liar", "the rule for '" PROGRAM
-			      "' is 'none' after the change, not 'allow' (changes need root): run as root"},
+	} cases[] = {{"liar", "the rule for '" PROGRAM "' is 'none' after the change, not 'allow' "
+			      "(it said: Application at path ( " PROGRAM
+			      " ) added to firewall): changes need root"},
 		{"managed", "--add: failed (this Mac is managed, and its profile forbids changes)"}};
 
 	(void)state;
