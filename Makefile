@@ -27,6 +27,18 @@ PROGRAM_PKGS := libcurl jansson libssh2 zlib yaml-0.1
 SIMLAB_PKGS  := libmicrohttpd jansson zlib
 TEST_PKGS    := cmocka
 
+# V=1 shows the commands.
+ifeq ($(V),)
+Q := @
+say = @printf '  %-5s %s\n' $(1) $(2)
+else
+say = @:
+endif
+
+# Jobs for the makes that demo and test start; a -j of yours wins.
+JOBS := -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+submake = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,$(JOBS))
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -56,7 +68,8 @@ lib_$(1) := $$(BUILD)/lib/lib$(1).a
 $$(BUILD)/lib/lib$(1).a: $$(obj_$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$$(call say,AR,$$@)
+	$$(Q)$$(AR) rcs $$@ $$^
 endef
 
 # Embedded files: guest scripts and templates become C arrays.
@@ -68,21 +81,26 @@ $(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
 
 $(gen_guest): $(SCRIPTS) tools/embed.sh
 	@mkdir -p $(@D)
-	sh tools/embed.sh guest_scripts $(SCRIPTS) > $@
+	$(call say,EMBED,$@)
+	$(Q)sh tools/embed.sh guest_scripts $(SCRIPTS) > $@
 CONFIG_TEMPLATES := $(sort $(wildcard templates/*.yaml))
 $(gen_config): $(CONFIG_TEMPLATES) tools/embed.sh
 	@mkdir -p $(@D)
-	sh tools/embed.sh config_templates $(CONFIG_TEMPLATES) > $@
+	$(call say,EMBED,$@)
+	$(Q)sh tools/embed.sh config_templates $(CONFIG_TEMPLATES) > $@
 REPORT_TEMPLATES := $(sort $(wildcard templates/report.*))
 $(gen_report): $(REPORT_TEMPLATES) tools/embed.sh
 	@mkdir -p $(@D)
-	sh tools/embed.sh report_templates $(REPORT_TEMPLATES) > $@
+	$(call say,EMBED,$@)
+	$(Q)sh tools/embed.sh report_templates $(REPORT_TEMPLATES) > $@
 
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(call pkg_cflags,$(PROGRAM_PKGS)) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(call pkg_cflags,$(PROGRAM_PKGS)) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # ---- programs ----------------------------------------------------------------
 
@@ -90,7 +108,8 @@ PANICLAB := $(BUILD)/paniclab
 all: $(PANICLAB)
 
 $(PANICLAB): $(BUILD)/obj/orchestrator/main.o $(foreach l,$(LAYERS),$(lib_$(l)))
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pkg_libs,$(PROGRAM_PKGS))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pkg_libs,$(PROGRAM_PKGS))
 
 # The simulated lab: every folder below tests/simlab/NAME is the program NAME,
 # beside tests/simlab/*.c, which they share.
@@ -101,15 +120,18 @@ lib_simlab := $(BUILD)/lib/libsimlab.a
 $(lib_simlab): $(SIMLAB_SHARED)
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
 define simlab_program
 $$(BUILD)/$(1): $$(patsubst %.c,$$(BUILD)/obj/%.o,$$(wildcard tests/simlab/$(1)/*.c)) $$(lib_simlab) $$(lib_base)
-	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call pkg_libs,$$(SIMLAB_PKGS))
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call pkg_libs,$$(SIMLAB_PKGS))
 endef
 $(foreach n,$(SIMLAB_NAMES),$(eval $(call simlab_program,$(n))))
 $(BUILD)/obj/tests/simlab/%.o: tests/simlab/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(call pkg_cflags,$(SIMLAB_PKGS)) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(call pkg_cflags,$(SIMLAB_PKGS)) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 simlab: $(SIMLAB_PROGRAMS)
 
 # ---- tests -------------------------------------------------------------------
@@ -121,7 +143,8 @@ uses_simlab := base
 define unit_layer
 $$(BUILD)/unit/$(1)/%: $$(BUILD)/obj/tests/unit/$(1)/%.o $$(lib_$(1)) $$(foreach u,$$(uses_$(1)),$$(lib_$$(u)))
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call pkg_libs,$$(TEST_PKGS) $$(PROGRAM_PKGS))
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call pkg_libs,$$(TEST_PKGS) $$(PROGRAM_PKGS))
 endef
 $(foreach l,$(LAYERS) simlab,$(eval $(call unit_layer,$(l))))
 
@@ -134,10 +157,12 @@ fuzz_layer = $(firstword $(subst _, ,$(1)))
 define fuzz_target
 $$(BUILD)/fuzz/replay_$(1): $$(BUILD)/obj/tests/fuzz/fuzz_$(1).o $$(BUILD)/obj/tests/fuzz/replay.o $$(lib_$(2)) $$(foreach u,$$(uses_$(2)),$$(lib_$$(u)))
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call pkg_libs,$$(PROGRAM_PKGS))
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call pkg_libs,$$(PROGRAM_PKGS))
 $$(BUILD)/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $$(src_$(2)) $$(foreach u,$$(uses_$(2)),$$(src_$$(u))) $$(gen_$(2)) $$(foreach u,$$(uses_$(2)),$$(gen_$$(u)))
 	@mkdir -p $$(@D)
-	clang $$(ALL_CPPFLAGS) $$(call pkg_cflags,$$(PROGRAM_PKGS)) -std=c11 -O1 -g -pthread -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $$@ $$^ $$(call pkg_libs,$$(PROGRAM_PKGS))
+	$$(call say,FUZZ,$$@)
+	$$(Q)clang $$(ALL_CPPFLAGS) $$(call pkg_cflags,$$(PROGRAM_PKGS)) -std=c11 -O1 -g -pthread -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $$@ $$^ $$(call pkg_libs,$$(PROGRAM_PKGS))
 endef
 $(foreach f,$(patsubst tests/fuzz/fuzz_%.c,%,$(FUZZ_SRC)),$(eval $(call fuzz_target,$(f),$(call fuzz_layer,$(f)))))
 
@@ -147,26 +172,26 @@ tests: $(UNIT_BIN) $(FUZZ_REPLAY)
 # One process a test; the last line is "N passed, N failed".
 # TEST=PATTERN runs those whose path matches.
 test: deps
-	$(MAKE) all simlab tests
-	sh tests/run.sh $(BUILD) $(TEST)
+	$(submake) all simlab tests
+	@sh tests/run.sh $(BUILD) $(TEST)
 
 # Each fuzz target for FUZZ_TIME seconds (clang's libFuzzer), from its seeds.
 FUZZ_TIME ?= 60
 fuzz: $(FUZZ_BIN)
-	sh tests/fuzz/run.sh $(BUILD) $(FUZZ_TIME)
+	@sh tests/fuzz/run.sh $(BUILD) $(FUZZ_TIME)
 
 bench: all simlab
-	sh tests/bench/run.sh $(BUILD)
+	@sh tests/bench/run.sh $(BUILD)
 
 # ---- what a person types -----------------------------------------------------
 
 deps:
-	sh tools/deps.sh
+	@sh tools/deps.sh
 demo: deps
-	$(MAKE) all simlab
-	sh tools/demo.sh $(BUILD)
+	$(submake) all simlab
+	@sh tools/demo.sh $(BUILD)
 check:
-	sh tools/check.sh
+	@sh tools/check.sh
 
 MAN1 := $(wildcard docs/*.1)
 MAN5 := $(wildcard docs/*.5)
