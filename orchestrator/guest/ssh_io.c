@@ -107,6 +107,41 @@ static struct pl_error *create(const struct ssh_target *t, const struct pl_log *
 	return NULL;
 }
 
+static bool supported(const char *const *algorithms, int count, const char *name, size_t size)
+{
+	for (int i = 0; i < count; i++)
+		if (strlen(algorithms[i]) == size && memcmp(algorithms[i], name, size) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Names that libssh2 does not know are left out here: when 1.10 drops them
+ * itself, it copies within the list with memcpy().
+ */
+static struct pl_error *ask_for_host_key(struct ssh *s, const char *methods)
+{
+	struct pl_buf list;
+	const char **algorithms = NULL;
+	struct pl_error *e = NULL;
+	pl_buf_init(&list, 1024);
+	int count = libssh2_session_supported_algs(s->session, LIBSSH2_METHOD_HOSTKEY, &algorithms);
+	for (const char *name = methods; *name != '\0' && e == NULL;) {
+		size_t size = strcspn(name, ",");
+		if (supported(algorithms, count, name, size))
+			e = pl_buf_printf(&list, "%s%.*s", list.size == 0 ? "" : ",", (int)size, name);
+		name += size + (name[size] == ',');
+	}
+	if (e == NULL &&
+		libssh2_session_method_pref(s->session, LIBSSH2_METHOD_HOSTKEY, pl_buf_text(&list)) != 0)
+		e = ssh_io_error(
+			s, LIBSSH2_ERROR_METHOD_NOT_SUPPORTED, "cannot ask for this kind of host key");
+	if (algorithms != NULL)
+		libssh2_free(s->session, algorithms);
+	pl_buf_deinit(&list);
+	return e;
+}
+
 struct pl_error *ssh_io_open(const struct ssh_target *t, const char *methods, const struct pl_log *log,
 	const struct pl_wait *w, struct ssh **ret)
 {
@@ -125,11 +160,9 @@ struct pl_error *ssh_io_open(const struct ssh_target *t, const char *methods, co
 	libssh2_session_set_blocking(s->session, 0);
 	set_callbacks(s->session);
 	libssh2_keepalive_config(s->session, 1, PING_INTERVAL);
-	if (libssh2_session_method_pref(s->session, LIBSSH2_METHOD_HOSTKEY, methods) != 0) {
-		e = ssh_io_error(
-			s, LIBSSH2_ERROR_METHOD_NOT_SUPPORTED, "cannot ask for this kind of host key");
+	e = ask_for_host_key(s, methods);
+	if (e != NULL)
 		goto fail;
-	}
 	*ret = s;
 	return NULL;
 fail:

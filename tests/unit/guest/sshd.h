@@ -18,6 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -180,7 +183,11 @@ static inline void sshd_start(struct sshd *d, const char *extra)
 		d->pid = fork();
 		if (d->pid == 0) {
 			int log = open(sshd_file(d->dir, "log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+			dup2(log, 1);
 			dup2(log, 2);
+#ifdef __linux__
+			prctl(PR_SET_PDEATHSIG, SIGTERM); /* a test that crashes leaves no server */
+#endif
 			execl("/usr/sbin/sshd", "/usr/sbin/sshd", "-D", "-e", "-f",
 				sshd_file(d->dir, "config"), (char *)NULL);
 			_exit(127);
