@@ -177,7 +177,8 @@ const char *pl_error_line(const struct pl_error *e, char *out, size_t size)
 	const char *where = e->place != NULL ? e->place : e->chain;
 	snprintf(out, size, "%s%s%s%s%s%s%s%s", where == NULL ? "" : where, where == NULL ? "" : ": ",
 		pl_error_what(e), e->reason == NULL ? "" : " (", e->reason == NULL ? "" : e->reason,
-		e->reason == NULL ? "" : ")", e->advice == NULL ? "" : ": ", e->advice == NULL ? "" : e->advice);
+		e->reason == NULL ? "" : ")", e->advice == NULL ? "" : ": ",
+		e->advice == NULL ? "" : e->advice);
 	return out;
 }
 

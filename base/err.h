@@ -37,7 +37,7 @@ enum pl_error_kind {
 struct pl_error;
 
 #define PL_PRINTF(f, a) __attribute__((format(printf, f, a)))
-#define PL_MUST_USE     __attribute__((warn_unused_result))
+#define PL_MUST_USE __attribute__((warn_unused_result))
 
 /** A new error; the format gives WHAT happened, without a final full stop. */
 struct pl_error *pl_error_new(enum pl_error_kind kind, const char *fmt, ...) PL_PRINTF(2, 3) PL_MUST_USE;

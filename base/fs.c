@@ -166,7 +166,8 @@ struct pl_error *pl_fs_mkdirs(const char *path)
 			continue;
 		*p = '\0';
 		if (mkdir(copy, 0700) < 0 && errno != EEXIST)
-			e = pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot make the folder"), "%s", copy);
+			e = pl_error_at(
+				pl_error_errno(PL_ERR_LAB, errno, "cannot make the folder"), "%s", copy);
 		if (end)
 			break;
 		*p = '/';

@@ -3,8 +3,8 @@
 struct pl_error *pl_json_parse(const char *text, size_t size, size_t max, const char *where, json_t **ret)
 {
 	if (size > max)
-		return pl_error_at(
-			pl_error_new(PL_ERR_DATA, "%zu bytes of JSON, more than %zu", size, max), "%s", where);
+		return pl_error_at(pl_error_new(PL_ERR_DATA, "%zu bytes of JSON, more than %zu", size, max),
+			"%s", where);
 	json_error_t error;
 	*ret = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
 	if (*ret == NULL)
@@ -14,7 +14,8 @@ struct pl_error *pl_json_parse(const char *text, size_t size, size_t max, const 
 	return NULL;
 }
 
-static struct pl_error *get(const json_t *o, const char *key, const char *where, const char *type, json_t **ret)
+static struct pl_error *get(
+	const json_t *o, const char *key, const char *where, const char *type, json_t **ret)
 {
 	if (!json_is_object(o))
 		return pl_error_at(

@@ -13,7 +13,7 @@
 
 struct child {
 	pid_t pid;
-	int in;  /* -1 when closed */
+	int in; /* -1 when closed */
 	int out;
 	int err;
 	int exec_errno; /* read end: says why exec failed */
@@ -136,8 +136,8 @@ static void feed(int *fd, const struct pl_proc_spec *spec, size_t *sent)
 }
 
 /* Moves bytes until both outputs end. */
-static struct pl_error *converse(struct child *c, const struct pl_proc_spec *spec, const struct pl_wait *w,
-	struct pl_proc_result *r)
+static struct pl_error *converse(
+	struct child *c, const struct pl_proc_spec *spec, const struct pl_wait *w, struct pl_proc_result *r)
 {
 	size_t sent = 0;
 	if (c->in >= 0)
@@ -222,7 +222,8 @@ static struct pl_error *with_output(struct pl_error *e, const struct pl_proc_res
 	return pl_error_why(e, "it said: %s", pl_escape(b->data + start, end - start, line, sizeof line));
 }
 
-struct pl_error *pl_proc_run(const struct pl_proc_spec *spec, const struct pl_wait *w, struct pl_proc_result *ret)
+struct pl_error *pl_proc_run(
+	const struct pl_proc_spec *spec, const struct pl_wait *w, struct pl_proc_result *ret)
 {
 	size_t max = spec->output_max == 0 ? (size_t)1 << 20 : spec->output_max;
 	struct child c;

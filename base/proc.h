@@ -35,8 +35,8 @@ struct pl_proc_spec {
  * the last line of output as its reason. On success and on error *ret is
  * initialised and needs pl_proc_result_deinit().
  */
-struct pl_error *pl_proc_run(const struct pl_proc_spec *spec, const struct pl_wait *w,
-	struct pl_proc_result *ret) PL_MUST_USE;
+struct pl_error *pl_proc_run(
+	const struct pl_proc_spec *spec, const struct pl_wait *w, struct pl_proc_result *ret) PL_MUST_USE;
 
 void pl_proc_result_deinit(struct pl_proc_result *r);
 

@@ -128,7 +128,8 @@ struct pl_error *pl_escape_lines(const void *text, size_t len, struct pl_buf *b)
 
 struct pl_error *pl_shell_quote(const char *word, struct pl_buf *b)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,@%+-";
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,@%+-";
 	size_t length = strlen(word);
 	if (length > 0 && strspn(word, plain) == length)
 		return pl_buf_puts(b, word);

@@ -17,8 +17,8 @@
 
 #include "base/err.h"
 
-#define PL_MS           INT64_C(1000000)
-#define PL_SECOND       INT64_C(1000000000)
+#define PL_MS INT64_C(1000000)
+#define PL_SECOND INT64_C(1000000000)
 #define PL_TIME_FOREVER INT64_MAX
 
 int64_t pl_now(void);
@@ -38,7 +38,7 @@ struct pl_cancel {
 
 struct pl_error *pl_cancel_init(struct pl_cancel *c) PL_MUST_USE;
 void pl_cancel_deinit(struct pl_cancel *c);
-void pl_cancel_set(struct pl_cancel *c); /* async-signal-safe */
+void pl_cancel_set(struct pl_cancel *c);      /* async-signal-safe */
 bool pl_cancelled(const struct pl_cancel *c); /* NULL: false */
 
 struct pl_wait {

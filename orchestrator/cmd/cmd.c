@@ -84,8 +84,8 @@ static struct pl_error *set_color(struct cmd_env *env, const char *when)
 	if (when == NULL || strcmp(when, "auto") == 0)
 		return NULL;
 	if (strcmp(when, "always") != 0 && strcmp(when, "never") != 0)
-		return pl_error_hint(
-			pl_error_new(PL_ERR_USAGE, "--color cannot be '%s'", when), "use auto, always or never");
+		return pl_error_hint(pl_error_new(PL_ERR_USAGE, "--color cannot be '%s'", when),
+			"use auto, always or never");
 	env->color = when[0] == 'a';
 	return NULL;
 }

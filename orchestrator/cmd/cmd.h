@@ -23,9 +23,9 @@ struct cmd_option {
 
 /* What every command has. */
 struct cmd_env {
-	FILE *out;             /* results */
-	FILE *err;             /* progress and messages */
-	struct pl_log log;     /* writes to err */
+	FILE *out;                /* results */
+	FILE *err;                /* progress and messages */
+	struct pl_log log;        /* writes to err */
 	struct pl_cancel *cancel; /* set by SIGINT, SIGTERM and SIGHUP */
 	bool json;
 	bool quiet;
@@ -33,7 +33,7 @@ struct cmd_env {
 	bool dry_run;
 	bool terminal; /* err is one: a live progress line may be drawn */
 	bool color;
-	char *state;   /* the state folder: --state, else $XDG_STATE_HOME/paniclab */
+	char *state; /* the state folder: --state, else $XDG_STATE_HOME/paniclab */
 };
 
 struct cmd_input; /* parsed options and arguments */
@@ -50,9 +50,9 @@ size_t cmd_args(const struct cmd_input *in);
 
 struct cmd {
 	const char *name;
-	const char *synopsis; /* "[options] LAB SCENARIO" */
-	const char *summary;  /* one line, for the list */
-	const char *example;  /* one or more lines */
+	const char *synopsis;             /* "[options] LAB SCENARIO" */
+	const char *summary;              /* one line, for the list */
+	const char *example;              /* one or more lines */
 	const struct cmd_option *options; /* its own; the common ones are added */
 	size_t min_args;
 	size_t max_args;

@@ -19,7 +19,8 @@ const struct cmd_option cmd_common_options[] = {
 static const struct cmd_option *find_in(const struct cmd_option *o, const char *name, size_t len, char letter)
 {
 	for (; o != NULL && o->name != NULL; o++) {
-		if (letter != 0 ? o->letter == letter : strlen(o->name) == len && memcmp(o->name, name, len) == 0)
+		if (letter != 0 ? o->letter == letter
+				: strlen(o->name) == len && memcmp(o->name, name, len) == 0)
 			return o;
 	}
 	return NULL;
@@ -55,7 +56,8 @@ static void add(struct cmd_input *in, const struct cmd_option *o, const char *va
 }
 
 /* One word that starts with a dash; *i moves on when it takes the next word. */
-static struct pl_error *parse_option(const struct cmd *cmd, int argc, char **argv, int *i, struct cmd_input *in)
+static struct pl_error *parse_option(
+	const struct cmd *cmd, int argc, char **argv, int *i, struct cmd_input *in)
 {
 	const char *word = argv[*i];
 	bool is_long = word[1] == '-';
@@ -122,8 +124,9 @@ struct pl_error *cmd_parse(const struct cmd *cmd, int argc, char **argv, struct 
 	}
 	if (cmd_flag(ret, "help") || (ret->args_count >= cmd->min_args && ret->args_count <= cmd->max_args))
 		return NULL;
-	return pl_error_hint(pl_error_new(PL_ERR_USAGE, "%s", ret->args_count < cmd->min_args ? "an argument is missing"
-											      : "too many arguments"),
+	return pl_error_hint(
+		pl_error_new(PL_ERR_USAGE, "%s",
+			ret->args_count < cmd->min_args ? "an argument is missing" : "too many arguments"),
 		"paniclab %s %s", cmd->name, cmd->synopsis);
 }
 
@@ -170,7 +173,8 @@ static struct pl_error *help_options(const struct cmd_option *o, struct pl_buf *
 	struct pl_error *e = NULL;
 	for (; e == NULL && o != NULL && o->name != NULL; o++) {
 		char left[64];
-		snprintf(left, sizeof left, "--%s%s%s", o->name, o->arg == NULL ? "" : " ", o->arg == NULL ? "" : o->arg);
+		snprintf(left, sizeof left, "--%s%s%s", o->name, o->arg == NULL ? "" : " ",
+			o->arg == NULL ? "" : o->arg);
 		if (o->letter != 0)
 			e = pl_buf_printf(out, "  -%c, %-22s %s\n", o->letter, left, o->help);
 		else
@@ -181,8 +185,8 @@ static struct pl_error *help_options(const struct cmd_option *o, struct pl_buf *
 
 struct pl_error *cmd_help(const struct cmd *cmd, struct pl_buf *out)
 {
-	struct pl_error *e = pl_buf_printf(out, "usage: paniclab %s %s\n\n%s\n\noptions:\n", cmd->name, cmd->synopsis,
-		cmd->summary);
+	struct pl_error *e = pl_buf_printf(
+		out, "usage: paniclab %s %s\n\n%s\n\noptions:\n", cmd->name, cmd->synopsis, cmd->summary);
 	if (e == NULL)
 		e = help_options(cmd->options, out);
 	if (e == NULL)

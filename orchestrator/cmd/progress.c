@@ -10,7 +10,8 @@ static void on_step(void *arg, size_t number, size_t count, const char *name, co
 	char shown[300];
 	if (p->env->quiet)
 		return;
-	fprintf(p->env->err, "[%2zu/%zu] %s: %s\n", number, count, name, pl_escape_str(reason, shown, sizeof shown));
+	fprintf(p->env->err, "[%2zu/%zu] %s: %s\n", number, count, name,
+		pl_escape_str(reason, shown, sizeof shown));
 	fflush(p->env->err);
 }
 
@@ -21,7 +22,9 @@ static void on_step_end(void *arg, const char *name, const char *status, const c
 	if (p->env->quiet)
 		return;
 	fprintf(p->env->err, "%s        %s%s%s (%s)\n", p->env->terminal ? "\r\033[K" : "",
-		strcmp(name, "restore") == 0 ? "restored " : strcmp(status, "failed") == 0 ? "failed: " : "",
+		strcmp(name, "restore") == 0    ? "restored "
+		: strcmp(status, "failed") == 0 ? "failed: "
+						: "",
 		strcmp(name, "restore") == 0 && strcmp(status, "failed") == 0 ? "NOT: " : "",
 		pl_escape_str(detail, shown, sizeof shown), pl_format_time(ns, took, sizeof took));
 	fflush(p->env->err);

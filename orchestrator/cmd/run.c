@@ -49,7 +49,8 @@ static void print_plan(const struct cmd_env *env, const json_t *plan)
 		fprintf(env->out, "%3zu. %-12s %s\n", i + 1, pl_json_str_or(step, "name", ""),
 			pl_escape_str(pl_json_str_or(step, "reason", ""), text, sizeof text));
 		if (pl_json_str_or(step, "changes", NULL) != NULL)
-			fprintf(env->out, "     %-12s changes: %s\n", "", pl_json_str_or(step, "changes", ""));
+			fprintf(env->out, "     %-12s changes: %s\n", "",
+				pl_json_str_or(step, "changes", ""));
 	}
 }
 

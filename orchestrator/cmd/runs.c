@@ -9,17 +9,19 @@
 static void print_row(const struct cmd_env *env, const struct run_summary *s)
 {
 	char scenario[80], guest[80];
-	fprintf(env->out, "%s  %-24s  %-12s  %-15s  %s\n", s->id, pl_escape_str(s->scenario, scenario, sizeof scenario),
-		pl_escape_str(s->guest, guest, sizeof guest), s->outcome[0] == '\0' ? "cut short" : s->outcome,
+	fprintf(env->out, "%s  %-24s  %-12s  %-15s  %s\n", s->id,
+		pl_escape_str(s->scenario, scenario, sizeof scenario),
+		pl_escape_str(s->guest, guest, sizeof guest),
+		s->outcome[0] == '\0' ? "cut short" : s->outcome,
 		s->pending == 0 ? "restored" : "TO BE RESTORED");
 }
 
 static void add_row(json_t *list, const struct run_summary *s)
 {
-	json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s?, s:I, s:b}", "id", s->id, "scenario", s->scenario,
-					    "guest", s->guest, "started", s->started, "outcome",
-					    s->outcome[0] == '\0' ? NULL : s->outcome, "pending", (json_int_t)s->pending,
-					    "restored", s->pending == 0));
+	json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s?, s:I, s:b}", "id", s->id, "scenario",
+					    s->scenario, "guest", s->guest, "started", s->started, "outcome",
+					    s->outcome[0] == '\0' ? NULL : s->outcome, "pending",
+					    (json_int_t)s->pending, "restored", s->pending == 0));
 }
 
 static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int *exit_code)

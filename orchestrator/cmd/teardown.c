@@ -14,8 +14,9 @@ static void on_undo(void *arg, const char *change, const char *status, const cha
 	const struct cmd_env *env = arg;
 	char shown[400], took[32];
 	if (!env->quiet)
-		fprintf(env->err, "        %s %s: %s (%s)\n", strcmp(status, "undone") == 0 ? "restored" : "NOT restored",
-			change, pl_escape_str(detail, shown, sizeof shown), pl_format_time(ns, took, sizeof took));
+		fprintf(env->err, "        %s %s: %s (%s)\n",
+			strcmp(status, "undone") == 0 ? "restored" : "NOT restored", change,
+			pl_escape_str(detail, shown, sizeof shown), pl_format_time(ns, took, sizeof took));
 }
 
 static struct pl_error *show_pending(const struct cmd_env *env, const char *id)
@@ -67,8 +68,8 @@ static struct pl_error *restore_one(struct cmd_env *env, const char *id, struct 
 	struct pl_wait w = pl_wait_for(120 * PL_SECOND, env->cancel);
 	struct pl_error *e = teardown_run(env->state, id, &env->log, &w, on_undo, env, &left);
 	show_left(env, id, left);
-	json_array_append_new(t->document, json_pack("{s:s, s:b, s:o}", "id", id, "restored", e == NULL, "left",
-						   left == NULL ? json_array() : left));
+	json_array_append_new(t->document, json_pack("{s:s, s:b, s:o}", "id", id, "restored", e == NULL,
+						   "left", left == NULL ? json_array() : left));
 	if (e == NULL)
 		t->done++;
 	/* Whatever kept it from being restored, that is what its user must know. */
@@ -122,7 +123,8 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 		json_decref(t.document);
 		return pl_error_new(PL_ERR_USAGE, "--all and a run's name exclude one another");
 	}
-	struct pl_error *e = cmd_args(in) > 0 ? restore_named(env, cmd_arg(in, 0), &t) : restore_pending(env, all, &t);
+	struct pl_error *e =
+		cmd_args(in) > 0 ? restore_named(env, cmd_arg(in, 0), &t) : restore_pending(env, all, &t);
 	if (env->json) {
 		json_dumpf(t.document, env->out, JSON_INDENT(2));
 		fputc('\n', env->out);

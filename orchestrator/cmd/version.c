@@ -29,8 +29,8 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 	}
 	json_t *o = json_pack("{s:s, s:{}}", "paniclab", PL_VERSION, "libraries");
 	for (size_t i = 0; i < count; i++)
-		json_object_set_new(
-			json_object_get(o, "libraries"), libraries[i].name, json_string(libraries[i].version));
+		json_object_set_new(json_object_get(o, "libraries"), libraries[i].name,
+			json_string(libraries[i].version));
 	if (o == NULL || json_dumpf(o, env->out, JSON_INDENT(2)) < 0) {
 		json_decref(o);
 		return pl_error_nomem();

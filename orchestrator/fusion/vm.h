@@ -33,10 +33,10 @@ struct vm {
 void vm_deinit(struct vm *vm);
 
 struct vm_nic {
-	char mac[18];       /* lower case, 00:50:56:.. */
-	char type[16];      /* nat, hostonly, bridged, custom */
-	char vmnet[16];     /* vmnet8 */
-	char device[16];    /* e1000e, vmxnet3; "" if not known */
+	char mac[18];    /* lower case, 00:50:56:.. */
+	char type[16];   /* nat, hostonly, bridged, custom */
+	char vmnet[16];  /* vmnet8 */
+	char device[16]; /* e1000e, vmxnet3; "" if not known */
 };
 
 /* An address that something claims for the guest; nobody has proved it yet. */
@@ -48,24 +48,34 @@ struct vm_address {
 struct vm_host; /* a back end's own state */
 
 struct vm_ops {
-	/** Finds the one VM that sel names; *ret needs vm_deinit(). Several or none: PL_ERR_LAB, listing what there is. */
-	struct pl_error *(*find)(struct vm_host *h, const struct lab_vm *sel, const struct pl_wait *w, struct vm *ret);
-	struct pl_error *(*power)(struct vm_host *h, const struct vm *vm, const struct pl_wait *w, enum vm_power *ret);
+	/** Finds the one VM that sel names; *ret needs vm_deinit(). Several or none: PL_ERR_LAB, listing what
+	 * there is. */
+	struct pl_error *(*find)(
+		struct vm_host *h, const struct lab_vm *sel, const struct pl_wait *w, struct vm *ret);
+	struct pl_error *(*power)(
+		struct vm_host *h, const struct vm *vm, const struct pl_wait *w, enum vm_power *ret);
 	/** Powers on and polls until it is on. Already on: ok. */
 	struct pl_error *(*start)(struct vm_host *h, const struct vm *vm, const struct pl_wait *w);
-	/** Powers off (hard: pulls the plug; else asks the guest) and polls until it is off. Already off: ok. */
+	/** Powers off (hard: pulls the plug; else asks the guest) and polls until it is off. Already off: ok.
+	 */
 	struct pl_error *(*stop)(struct vm_host *h, const struct vm *vm, bool hard, const struct pl_wait *w);
 	/** *ret: malloc'd array of malloc'd names, free with vm_names_free(). */
-	struct pl_error *(*snapshots)(struct vm_host *h, const struct vm *vm, const struct pl_wait *w, char ***ret, size_t *count);
-	struct pl_error *(*snapshot_take)(struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w);
-	struct pl_error *(*snapshot_revert)(struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w);
-	struct pl_error *(*snapshot_delete)(struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w);
-	struct pl_error *(*nics)(struct vm_host *h, const struct vm *vm, const struct pl_wait *w, struct vm_nic ret[8], size_t *count);
+	struct pl_error *(*snapshots)(
+		struct vm_host *h, const struct vm *vm, const struct pl_wait *w, char ***ret, size_t *count);
+	struct pl_error *(*snapshot_take)(
+		struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w);
+	struct pl_error *(*snapshot_revert)(
+		struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w);
+	struct pl_error *(*snapshot_delete)(
+		struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w);
+	struct pl_error *(*nics)(struct vm_host *h, const struct vm *vm, const struct pl_wait *w,
+		struct vm_nic ret[8], size_t *count);
 	/**
 	 * One try, in the order /ip, /nicips, vmrun: what each claims now, duplicates
 	 * dropped. A source that fails is skipped (logged): *count may be 0.
 	 */
-	struct pl_error *(*addresses)(struct vm_host *h, const struct vm *vm, const struct pl_wait *w, struct vm_address ret[16], size_t *count);
+	struct pl_error *(*addresses)(struct vm_host *h, const struct vm *vm, const struct pl_wait *w,
+		struct vm_address ret[16], size_t *count);
 	void (*destroy)(struct vm_host *h);
 };
 

@@ -79,16 +79,17 @@ struct guest_facts {
 	char *boot_time;       /* sysctl kern.boottime, seconds: tells one boot from the next */
 	char *nvram_boot_args; /* nvram boot-args: what the next boot gets; "" if not set */
 	bool nvram_boot_args_set;
-	char *sip;             /* csrutil status' headline, without the label */
+	char *sip; /* csrutil status' headline, without the label */
 	/* 1 restricted, 0 not, -1 not known: from the lines, not from the headline. */
 	int sip_dtrace, sip_nvram, sip_kext, sip_debug;
-	char *arch;            /* x86_64 */
-	char *model;           /* VMware7,1 */
-	char *interface;       /* en0: the one that leads to us */
-	char *nic_driver;      /* "" if not known */
+	char *arch;       /* x86_64 */
+	char *model;      /* VMware7,1 */
+	char *interface;  /* en0: the one that leads to us */
+	char *nic_driver; /* "" if not known */
 };
 
-struct pl_error *guest_facts_read(struct guest *g, const struct pl_wait *w, struct guest_facts *ret) PL_MUST_USE;
+struct pl_error *guest_facts_read(
+	struct guest *g, const struct pl_wait *w, struct guest_facts *ret) PL_MUST_USE;
 void guest_facts_deinit(struct guest_facts *f);
 
 #endif

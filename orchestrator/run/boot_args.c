@@ -147,7 +147,8 @@ uint64_t boot_args_debug(const char *args)
  */
 static uint64_t debug_bits(uint64_t present, unsigned xnu_major)
 {
-	uint64_t bits = present | DB_NMI | DB_ARP | DB_KERN_DUMP_ON_PANIC | DB_KERN_DUMP_ON_NMI | DB_REBOOT_POST_CORE;
+	uint64_t bits =
+		present | DB_NMI | DB_ARP | DB_KERN_DUMP_ON_PANIC | DB_KERN_DUMP_ON_NMI | DB_REBOOT_POST_CORE;
 	/* Since xnu-3247 a local core would come first, and the reboot after it. */
 	if (xnu_major == 0 || xnu_major >= 3247)
 		bits |= DB_DISABLE_LOCAL_CORE;
@@ -194,7 +195,8 @@ static struct pl_error *join(const struct tokens *t, char **ret)
 		e = pl_buf_printf(&b, "%s%s", i == 0 ? "" : " ", t->word[i]);
 	if (e != NULL && pl_error_kind(e) == PL_ERR_DATA) {
 		pl_error_free(e);
-		e = pl_error_hint(pl_error_new(PL_ERR_USAGE, "boot-args would pass %d bytes", (int)BOOT_ARGS_MAX),
+		e = pl_error_hint(
+			pl_error_new(PL_ERR_USAGE, "boot-args would pass %d bytes", (int)BOOT_ARGS_MAX),
 			"shorten boot_args in the scenario or what the guest has");
 	}
 	if (e == NULL)

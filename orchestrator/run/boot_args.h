@@ -26,7 +26,8 @@ struct boot_args_wish {
  * *ret: the new boot-args, malloc'd. PL_ERR_USAGE when they are longer than
  * the 1023 bytes that the kernel keeps (pexpert BOOT_LINE_LENGTH).
  */
-struct pl_error *boot_args_merge(const char *present, const struct boot_args_wish *wish, char **ret) PL_MUST_USE;
+struct pl_error *boot_args_merge(
+	const char *present, const struct boot_args_wish *wish, char **ret) PL_MUST_USE;
 
 /** True if key (up to '=') stands in args with exactly the value that `token` ("key=value") gives it. */
 bool boot_args_has(const char *args, const char *token);

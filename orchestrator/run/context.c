@@ -21,9 +21,10 @@ struct pl_error *run_context_init(struct run *r, const struct run_options *o)
 	else if (o->lab->guests_count == 1)
 		r->cfg = &o->lab->guests[0];
 	else
-		e = pl_error_hint(pl_error_at(pl_error_new(PL_ERR_USAGE, "no guest is named, and the lab has %zu",
-						      o->lab->guests_count),
-					  "%s", o->scenario->path),
+		e = pl_error_hint(
+			pl_error_at(pl_error_new(PL_ERR_USAGE, "no guest is named, and the lab has %zu",
+					    o->lab->guests_count),
+				"%s", o->scenario->path),
 			"add `guest: NAME`");
 	if (e == NULL && secret_given(&r->cfg->vm_password))
 		e = secret_read(&r->cfg->vm_password, "vm_password", &r->vm_password);

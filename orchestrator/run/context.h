@@ -67,7 +67,8 @@ struct reach run_reach(const struct run *r);
 void run_found(struct run *r, const struct found_address *found);
 
 /** Takes over a guest; journals its private folder when no snapshot covers it. */
-struct pl_error *run_keep_guest(struct run *r, const struct found_address *found, struct guest *g) PL_MUST_USE;
+struct pl_error *run_keep_guest(
+	struct run *r, const struct found_address *found, struct guest *g) PL_MUST_USE;
 
 /** Finds the guest's address and connects; fills ip, ip_source and guest. */
 struct pl_error *run_connect(struct run *r, const struct pl_wait *w) PL_MUST_USE;

@@ -118,8 +118,8 @@ static struct pl_error *start_thread(struct dump *d)
 	return NULL;
 }
 
-struct pl_error *dump_start(const struct server_config *c, const struct pl_log *log, struct pl_cancel *cancel,
-	struct dump **ret)
+struct pl_error *dump_start(
+	const struct server_config *c, const struct pl_log *log, struct pl_cancel *cancel, struct dump **ret)
 {
 	struct dump *d = calloc(1, sizeof *d);
 	if (d == NULL)

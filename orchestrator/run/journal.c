@@ -105,7 +105,8 @@ struct pl_error *journal_write(struct journal *j, const char *kind, json_t *o)
 	if (e == NULL && fsync(j->fd) < 0)
 		e = pl_error_errno(PL_ERR_LAB, errno, "cannot sync the journal");
 	if (e != NULL)
-		return pl_error_hint(pl_error_at(e, "%s", j->path), "free the disk; nothing is changed without it");
+		return pl_error_hint(
+			pl_error_at(e, "%s", j->path), "free the disk; nothing is changed without it");
 	j->next++;
 	return NULL;
 }
@@ -113,13 +114,15 @@ struct pl_error *journal_write(struct journal *j, const char *kind, json_t *o)
 struct pl_error *journal_intent(struct journal *j, const char *change, json_t *before, int64_t *id)
 {
 	*id = j->next;
-	json_t *o = json_pack("{s:s, s:o}", "change", change, "before", before == NULL ? json_object() : before);
+	json_t *o =
+		json_pack("{s:s, s:o}", "change", change, "before", before == NULL ? json_object() : before);
 	if (o == NULL)
 		return pl_error_nomem();
 	return journal_write(j, "intent", o);
 }
 
-static struct pl_error *about(struct journal *j, const char *kind, int64_t id, const char *key, const char *value)
+static struct pl_error *about(
+	struct journal *j, const char *kind, int64_t id, const char *key, const char *value)
 {
 	json_t *o = json_pack("{s:I, s:s*}", "of", (json_int_t)id, key, value);
 	if (o == NULL)

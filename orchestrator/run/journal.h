@@ -34,7 +34,8 @@ void journal_close(struct journal *j);
 struct pl_error *journal_write(struct journal *j, const char *kind, json_t *o) PL_MUST_USE;
 
 /** Announces a change; `before` (taken over) is what its undo needs. *id names it from here on. */
-struct pl_error *journal_intent(struct journal *j, const char *change, json_t *before, int64_t *id) PL_MUST_USE;
+struct pl_error *journal_intent(
+	struct journal *j, const char *change, json_t *before, int64_t *id) PL_MUST_USE;
 struct pl_error *journal_done(struct journal *j, int64_t id) PL_MUST_USE;
 struct pl_error *journal_note(struct journal *j, int64_t id, const char *what) PL_MUST_USE;
 struct pl_error *journal_undone(struct journal *j, int64_t id, const char *how) PL_MUST_USE;
@@ -52,8 +53,8 @@ struct journal_change {
 struct journal_state {
 	struct journal_change *changes; /* in the order in which they were begun */
 	size_t count;
-	json_t *begin; /* the first line, or NULL */
-	json_t *end;   /* the last "end" line, or NULL */
+	json_t *begin;  /* the first line, or NULL */
+	json_t *end;    /* the last "end" line, or NULL */
 	size_t skipped; /* lines that could not be read */
 };
 

@@ -103,7 +103,8 @@ static struct pl_error *put_entry(struct bundle *b, const char *from, const char
 	if (lstat(from, &st) < 0)
 		return pl_error_at(pl_error_errno(PL_ERR_USAGE, errno, "cannot read it"), "%s", from);
 	if (depth > BUNDLE_DEPTH_MAX || ++b->files > BUNDLE_FILES_MAX)
-		return pl_error_at(pl_error_new(PL_ERR_USAGE, "too deep or too large for a kext bundle"), "%s", from);
+		return pl_error_at(
+			pl_error_new(PL_ERR_USAGE, "too deep or too large for a kext bundle"), "%s", from);
 	if (S_ISDIR(st.st_mode))
 		return put_folder(b, from, to, depth);
 	if (!S_ISREG(st.st_mode))

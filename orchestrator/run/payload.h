@@ -21,12 +21,14 @@ struct pl_error *payload_check(const json_t *before, struct guest *g, const stru
  * Uploads the files and the kext. A file that is there already is
  * PL_ERR_GUEST: what paniclab overwrote it could not put back.
  */
-struct pl_error *payload_install(const struct scenario *s, struct guest *g, const struct pl_wait *w) PL_MUST_USE;
+struct pl_error *payload_install(
+	const struct scenario *s, struct guest *g, const struct pl_wait *w) PL_MUST_USE;
 
 /** Removes what payload_install() made, and nothing else; absent is ok. */
 struct pl_error *payload_remove(const json_t *before, struct guest *g, const struct pl_wait *w) PL_MUST_USE;
 
 /** Runs the set-up script as root. */
-struct pl_error *payload_setup(const struct scenario *s, struct guest *g, const struct pl_wait *w) PL_MUST_USE;
+struct pl_error *payload_setup(
+	const struct scenario *s, struct guest *g, const struct pl_wait *w) PL_MUST_USE;
 
 #endif

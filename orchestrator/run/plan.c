@@ -83,7 +83,8 @@ static void why_facts(const struct run *r, char *out)
 static void why_payload(const struct run *r, char *out)
 {
 	SAY("%zu file%s%s from the scenario", r->scenario->payload.files_count,
-		r->scenario->payload.files_count == 1 ? "" : "s", r->scenario->payload.kext != NULL ? " and a kext" : "");
+		r->scenario->payload.files_count == 1 ? "" : "s",
+		r->scenario->payload.kext != NULL ? " and a kext" : "");
 }
 
 static void why_boot_args(const struct run *r, char *out)
@@ -112,7 +113,8 @@ static void why_setup(const struct run *r, char *out)
 static void why_trigger(const struct run *r, char *out)
 {
 	SAY("%s: %s", scenario_trigger_name(r->scenario->trigger.kind),
-		r->scenario->trigger.kind == TRIGGER_KEXT ? r->scenario->payload.kext : r->scenario->trigger.text);
+		r->scenario->trigger.kind == TRIGGER_KEXT ? r->scenario->payload.kext
+							  : r->scenario->trigger.text);
 }
 
 static void why_dump(const struct run *r, char *out)
@@ -149,14 +151,19 @@ static void why_judge(const struct run *r, char *out)
 const struct step plan_steps[] = {
 	{"preflight", NULL, why_preflight, step_preflight, NULL, false, false},
 	{"lock", NULL, why_lock, step_lock, "a lock file in the state folder", false, false},
-	{"snapshot", with_snapshot, why_snapshot, step_snapshot, "a snapshot, reverted and deleted at the end", false, false},
-	{"firewall", with_firewall, why_firewall, step_firewall, "one allowed program, put back as it was", false, false},
+	{"snapshot", with_snapshot, why_snapshot, step_snapshot,
+		"a snapshot, reverted and deleted at the end", false, false},
+	{"firewall", with_firewall, why_firewall, step_firewall, "one allowed program, put back as it was",
+		false, false},
 	{"power on", NULL, why_power, step_power_on, "the VM's power, put back as it was", false, false},
 	{"address", NULL, why_address, step_address, NULL, false, false},
-	{"dump server", with_dump, why_server, step_server, "a UDP port of this host while the run lasts", false, false},
+	{"dump server", with_dump, why_server, step_server, "a UDP port of this host while the run lasts",
+		false, false},
 	{"facts", NULL, why_facts, step_facts, "a private folder in the guest, removed again", false, false},
-	{"payload", with_payload, why_payload, step_payload, "files in the guest, removed again", false, false},
-	{"boot-args", with_dump, why_boot_args, step_boot_args, "nvram boot-args, put back as they were", false, false},
+	{"payload", with_payload, why_payload, step_payload, "files in the guest, removed again", false,
+		false},
+	{"boot-args", with_dump, why_boot_args, step_boot_args, "nvram boot-args, put back as they were",
+		false, false},
 	{"reboot", with_dump, why_reboot, step_reboot, "the guest reboots", false, false},
 	{"verify", with_dump, why_verify, step_verify, NULL, false, false},
 	{"set-up", with_setup, why_setup, step_setup, "whatever the script does in the guest", false, false},

@@ -27,8 +27,8 @@ struct pl_error *reach_address(const struct reach *r, const struct pl_wait *w, s
 	return find_address(&f, w, ret);
 }
 
-struct pl_error *reach_guest(const struct reach *r, const struct pl_wait *w, struct found_address *found,
-	struct guest **ret)
+struct pl_error *reach_guest(
+	const struct reach *r, const struct pl_wait *w, struct found_address *found, struct guest **ret)
 {
 	struct ssh *ssh = NULL;
 	*ret = NULL;

@@ -18,7 +18,8 @@ struct reach {
 };
 
 /** The address at which an SSH server answers, asked for until w ends. */
-struct pl_error *reach_address(const struct reach *r, const struct pl_wait *w, struct found_address *ret) PL_MUST_USE;
+struct pl_error *reach_address(
+	const struct reach *r, const struct pl_wait *w, struct found_address *ret) PL_MUST_USE;
 
 /** The same, and logs in there. */
 struct pl_error *reach_guest(const struct reach *r, const struct pl_wait *w, struct found_address *found,

@@ -16,8 +16,8 @@ static bool covered(const struct journal_state *s, const struct journal_change *
 	return false;
 }
 
-static void tell(const struct restore_args *a, const struct journal_change *c, const char *status, const char *detail,
-	int64_t since)
+static void tell(const struct restore_args *a, const struct journal_change *c, const char *status,
+	const char *detail, int64_t since)
 {
 	if (a->on_undo != NULL)
 		a->on_undo(a->arg, c->change, status, detail, pl_now() - since);
@@ -54,7 +54,8 @@ static struct pl_error *undo_one(struct undo *u, json_t *left)
 }
 
 /* Backwards: what the VM's snapshot covers is marked once the revert is done. */
-static struct pl_error *undo_all(const struct restore_args *a, struct journal *j, const struct journal_state *s, json_t *left)
+static struct pl_error *undo_all(
+	const struct restore_args *a, struct journal *j, const struct journal_state *s, json_t *left)
 {
 	struct pl_error *first = NULL;
 	bool snapshot_failed = false;

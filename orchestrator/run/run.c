@@ -62,26 +62,29 @@ static struct pl_error *begin(struct run *r)
 	run_report(r, "guest", json_string(r->cfg->name));
 	run_report(r, "started", json_string(at));
 	run_report(r, "steps", json_array());
-	run_event(r, "run", json_pack("{s:s, s:s, s:s}", "id", r->id, "scenario", r->scenario->name, "guest", r->cfg->name));
+	run_event(r, "run",
+		json_pack("{s:s, s:s, s:s}", "id", r->id, "scenario", r->scenario->name, "guest",
+			r->cfg->name));
 	return NULL;
 }
 
-static void add_step(struct run *r, const struct step *s, const char *reason, const char *started, const char *status,
-	const char *detail, int64_t ns)
+static void add_step(struct run *r, const struct step *s, const char *reason, const char *started,
+	const char *status, const char *detail, int64_t ns)
 {
 	double seconds = (double)ns / (double)PL_SECOND;
 	json_array_append_new(json_object_get(r->doc, "steps"),
-		json_pack("{s:s, s:s, s:s, s:s, s:f, s:s, s:s}", "name", s->name, "reason", reason, "status", status, "started",
-			started, "seconds", seconds, "detail", detail, "undo", "none"));
+		json_pack("{s:s, s:s, s:s, s:s, s:f, s:s, s:s}", "name", s->name, "reason", reason, "status",
+			status, "started", started, "seconds", seconds, "detail", detail, "undo", "none"));
 }
 
-static void note_step(struct run *r, const struct step *s, const char *reason, const char *started, const char *status,
-	const char *detail, int64_t ns)
+static void note_step(struct run *r, const struct step *s, const char *reason, const char *started,
+	const char *status, const char *detail, int64_t ns)
 {
 	double seconds = (double)ns / (double)PL_SECOND;
 	add_step(r, s, reason, started, status, detail, ns);
 	run_event(r, "step",
-		json_pack("{s:s, s:s, s:s, s:f}", "name", s->name, "status", status, "detail", detail, "seconds", seconds));
+		json_pack("{s:s, s:s, s:s, s:f}", "name", s->name, "status", status, "detail", detail,
+			"seconds", seconds));
 	if (r->o->ui.step_end != NULL)
 		r->o->ui.step_end(r->o->ui.arg, s->name, status, detail, ns);
 }
@@ -93,7 +96,8 @@ static struct pl_error *take_step(struct run *r, const struct step *s, size_t nu
 	pl_timestamp(at);
 	if (r->o->ui.step != NULL)
 		r->o->ui.step(r->o->ui.arg, number, count, s->name, reason);
-	run_event(r, "step", json_pack("{s:s, s:s, s:s}", "name", s->name, "status", "started", "reason", reason));
+	run_event(r, "step",
+		json_pack("{s:s, s:s, s:s}", "name", s->name, "status", "started", "reason", reason));
 	int64_t since = pl_now();
 	struct pl_wait now = run_wait(r, PL_SECOND);
 	struct pl_error *e = pl_wait_check(&now);
@@ -143,8 +147,8 @@ static void on_undo(void *arg, const char *change, const char *status, const cha
 	static const struct {
 		const char *change;
 		const char *step;
-	} made_by[] = {{"snapshot", "snapshot"}, {"firewall", "firewall"}, {"power", "power on"}, {"payload", "payload"},
-		{"boot-args", "boot-args"}};
+	} made_by[] = {{"snapshot", "snapshot"}, {"firewall", "firewall"}, {"power", "power on"},
+		{"payload", "payload"}, {"boot-args", "boot-args"}};
 	struct run *r = ((struct undo_listener *)arg)->r;
 	const char *name = change;
 	for (size_t i = 0; i < sizeof made_by / sizeof *made_by; i++)
@@ -156,14 +160,17 @@ static void on_undo(void *arg, const char *change, const char *status, const cha
 	{
 		if (strcmp(pl_json_str_or(step, "name", ""), name) != 0)
 			continue;
-		json_object_set_new(step, "undo", json_string(strcmp(status, "undone") == 0 ? "done" : "failed"));
+		json_object_set_new(
+			step, "undo", json_string(strcmp(status, "undone") == 0 ? "done" : "failed"));
 		json_object_set_new(step, "undo_seconds", json_real((double)ns / (double)PL_SECOND));
 	}
 	char text[STEP_TEXT_MAX];
 	snprintf(text, sizeof text, "%s: %s", name, detail);
-	run_event(r, "undo", json_pack("{s:s, s:s, s:s}", "change", change, "status", status, "detail", detail));
+	run_event(r, "undo",
+		json_pack("{s:s, s:s, s:s}", "change", change, "status", status, "detail", detail));
 	if (r->o->ui.step_end != NULL)
-		r->o->ui.step_end(r->o->ui.arg, "restore", strcmp(status, "undone") == 0 ? "done" : "failed", text, ns);
+		r->o->ui.step_end(
+			r->o->ui.arg, "restore", strcmp(status, "undone") == 0 ? "done" : "failed", text, ns);
 }
 
 static struct pl_error *restore(struct run *r)
@@ -222,8 +229,10 @@ static void finish(struct run *r, const struct pl_error *e, int64_t since)
 		run_report(r, "error", json_null());
 	else
 		run_report(r, "error",
-			json_pack("{s:s, s:s?}", "line", pl_error_line(e, line, sizeof line), "chain", pl_error_chain(e)));
-	run_event(r, "end", json_pack("{s:s, s:i}", "outcome", outcome_name(e), "exit_code", pl_error_exit_code(e)));
+			json_pack("{s:s, s:s?}", "line", pl_error_line(e, line, sizeof line), "chain",
+				pl_error_chain(e)));
+	run_event(r, "end",
+		json_pack("{s:s, s:i}", "outcome", outcome_name(e), "exit_code", pl_error_exit_code(e)));
 }
 
 /* 4 wins over all others; the first error stays in the log. */
@@ -279,13 +288,13 @@ struct pl_error *run_plan(const struct run_options *o, json_t **ret)
 		if (!plan_wants(s, &r))
 			continue;
 		s->reason(&r, text);
-		json_array_append_new(steps,
-			json_pack("{s:s, s:s, s:s?}", "name", s->name, "reason", text, "changes", s->changes));
+		json_array_append_new(steps, json_pack("{s:s, s:s, s:s?}", "name", s->name, "reason", text,
+						     "changes", s->changes));
 	}
 	if (e == NULL) {
 		json_array_append_new(steps,
-			json_pack("{s:s, s:s, s:s}", "name", "restore", "reason", "nothing may stay changed", "changes",
-				"everything above, back as it was"));
+			json_pack("{s:s, s:s, s:s}", "name", "restore", "reason", "nothing may stay changed",
+				"changes", "everything above, back as it was"));
 		*ret = json_pack("{s:O, s:s, s:o}", "vm", json_object_get(r.doc, "vm"), "power",
 			vm_power_name(r.power_before), "steps", steps);
 	} else {

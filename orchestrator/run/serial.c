@@ -22,7 +22,8 @@ static struct pl_error *console_file(const struct vmx *v, const char *vmx, char 
 {
 	const char *type = vmx_get(v, "serial0.fileType");
 	const char *name = vmx_get(v, "serial0.fileName");
-	if (!is_true(vmx_get(v, "serial0.present")) || type == NULL || strcasecmp(type, "file") != 0 || name == NULL)
+	if (!is_true(vmx_get(v, "serial0.present")) || type == NULL || strcasecmp(type, "file") != 0 ||
+		name == NULL)
 		return NULL;
 	const char *slash = strrchr(vmx, '/');
 	if (name[0] == '/' || slash == NULL)
@@ -73,7 +74,8 @@ struct pl_error *serial_read(const struct serial *s, struct pl_buf *b)
 	if (fd < 0 && errno == ENOENT)
 		return NULL;
 	if (fd < 0)
-		return pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot read the serial log"), "%s", s->path);
+		return pl_error_at(
+			pl_error_errno(PL_ERR_LAB, errno, "cannot read the serial log"), "%s", s->path);
 	char chunk[8192];
 	ssize_t n;
 	while ((n = pread(fd, chunk, sizeof chunk, (off_t)from)) > 0) {
@@ -92,9 +94,11 @@ struct serial_diagnosis serial_diagnose(const char *text)
 		const char *means;
 		const char *advice;
 	} endings[] = {
-		{"Error: No transport device registered for kernel crashdump", "the guest's NIC cannot send a kernel dump",
+		{"Error: No transport device registered for kernel crashdump",
+			"the guest's NIC cannot send a kernel dump",
 			"set ethernet0.virtualDev = \"e1000e\" in the .vmx"},
-		{"A dump server was not specified in the boot-args", "the kernel found no _panicd_ip in its boot-args",
+		{"A dump server was not specified in the boot-args",
+			"the kernel found no _panicd_ip in its boot-args",
 			"check `sysctl kern.bootargs` in the guest"},
 		{"Cannot contact panic server, timing out", "the kernel could not reach the dump server",
 			"check server.bind, the host's firewall and the guest's network"},

@@ -26,8 +26,8 @@ void serial_deinit(struct serial *s);
 struct pl_error *serial_read(const struct serial *s, struct pl_buf *b) PL_MUST_USE;
 
 struct serial_diagnosis {
-	bool panicked;      /* a panic line is there */
-	const char *ended;  /* why no dump will come, or came; NULL: nothing final */
+	bool panicked;     /* a panic line is there */
+	const char *ended; /* why no dump will come, or came; NULL: nothing final */
 	const char *advice;
 };
 

@@ -28,7 +28,8 @@ static const char *relative(const struct run *r, const char *path)
 	return strncmp(path, r->dir, n) == 0 && path[n] == '/' ? path + n + 1 : path;
 }
 
-static void add_evidence(struct run *r, const char *kind, const char *path, const char *status, const char *detail)
+static void add_evidence(
+	struct run *r, const char *kind, const char *path, const char *status, const char *detail)
 {
 	struct stat st;
 	uint64_t bytes = path != NULL && stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
@@ -38,8 +39,8 @@ static void add_evidence(struct run *r, const char *kind, const char *path, cons
 		run_report(r, "evidence", list);
 	}
 	json_array_append_new(list, json_pack("{s:s, s:s?, s:I, s:s, s:s}", "kind", kind, "path",
-					    path == NULL ? NULL : relative(r, path), "bytes", (json_int_t)bytes, "status",
-					    status, "detail", detail));
+					    path == NULL ? NULL : relative(r, path), "bytes",
+					    (json_int_t)bytes, "status", status, "detail", detail));
 }
 
 static bool wants(const struct run *r, enum scenario_evidence what)
@@ -62,8 +63,9 @@ static void collect_serial(struct run *r)
 	else if (wants(r, EVIDENCE_SERIAL_LOG))
 		add_evidence(r, "serial_log", NULL, "missing",
 			e != NULL ? pl_error_what(e)
-				  : r->serial.path == NULL ? "the .vmx sends no serial console into a file that is readable here"
-							   : "the console said nothing");
+			: r->serial.path == NULL
+				? "the .vmx sends no serial console into a file that is readable here"
+				: "the console said nothing");
 	pl_error_free(e);
 	free(path);
 	pl_buf_deinit(&text);
@@ -143,7 +145,8 @@ static struct pl_error *collect_panic_report(struct run *r)
 		read_panic(r, path);
 	} else if (e == NULL || pl_error_kind(e) != PL_ERR_INTERRUPTED) {
 		add_evidence(r, "panic_report", NULL, "missing",
-			e == NULL || pl_error_kind(e) == PL_ERR_TIMEOUT ? "the guest has written none" : pl_error_what(e));
+			e == NULL || pl_error_kind(e) == PL_ERR_TIMEOUT ? "the guest has written none"
+									: pl_error_what(e));
 		pl_error_free(e);
 		e = NULL;
 	}
@@ -225,8 +228,9 @@ static struct pl_error *unpack(struct run *r, char **core)
 	bool ok = result.status == GUNZIP_OK;
 	add_evidence(r, "core", *core, ok ? "complete" : "incomplete", result.detail);
 	if (!ok && r->dumped.complete)
-		return pl_error_at(pl_error_why(pl_error_new(PL_ERR_CAPTURE, "the core's gzip stream is damaged"), "%s",
-					   result.detail),
+		return pl_error_at(
+			pl_error_why(pl_error_new(PL_ERR_CAPTURE, "the core's gzip stream is damaged"), "%s",
+				result.detail),
 			"%s", gz);
 	return NULL;
 }
@@ -271,7 +275,8 @@ struct pl_error *step_analyse(struct run *r, char *out)
 	char *core = NULL;
 	if (!r->dumped.started || r->dumped.path[0] == '\0') {
 		if (r->scenario->expect.core != CORE_NONE)
-			add_evidence(r, "core", NULL, "missing", r->panic == PANIC_NO ? "there was no panic" : "none came");
+			add_evidence(r, "core", NULL, "missing",
+				r->panic == PANIC_NO ? "there was no panic" : "none came");
 		SAY("no core");
 		return NULL;
 	}
@@ -281,10 +286,10 @@ struct pl_error *step_analyse(struct run *r, char *out)
 	if (e == NULL) {
 		const json_t *c = json_object_get(r->doc, "core");
 		const char *uuid = pl_json_str_or(c, "kernel_uuid", "");
-		SAY("%s, kernel UUID %s, loaded at %s", pl_json_str_or(c, "kind", "?"), uuid[0] != '\0' ? uuid : "not found",
-			pl_json_str_or(c, "load_address", "?"));
-		if (r->dumped.complete && r->facts.kernel_uuid != NULL && uuid[0] != '\0' && r->facts.kernel_uuid[0] != '\0' &&
-			strcasecmp(uuid, r->facts.kernel_uuid) != 0)
+		SAY("%s, kernel UUID %s, loaded at %s", pl_json_str_or(c, "kind", "?"),
+			uuid[0] != '\0' ? uuid : "not found", pl_json_str_or(c, "load_address", "?"));
+		if (r->dumped.complete && r->facts.kernel_uuid != NULL && uuid[0] != '\0' &&
+			r->facts.kernel_uuid[0] != '\0' && strcasecmp(uuid, r->facts.kernel_uuid) != 0)
 			pl_log(r->log, PL_LOG_WARN, "the core's kernel UUID %s is not the guest's %s", uuid,
 				r->facts.kernel_uuid);
 		tidy(r, core);
@@ -304,13 +309,17 @@ struct pl_error *step_judge(struct run *r, char *out)
 	}
 	if (x->panic && x->matching != NULL && string != NULL && strstr(string, x->matching) == NULL) {
 		SAY("another panic");
-		return pl_error_hint(pl_error_why(pl_error_at(pl_error_new(PL_ERR_UNEXPECTED, "it is not the panic that was expected"),
-							  "judge"),
-					     "%s", pl_escape_str(string, shown, sizeof shown)),
+		return pl_error_hint(
+			pl_error_why(pl_error_at(pl_error_new(PL_ERR_UNEXPECTED,
+							 "it is not the panic that was expected"),
+					     "judge"),
+				"%s", pl_escape_str(string, shown, sizeof shown)),
 			"the scenario expects \"%s\"", x->matching);
 	}
 	if (x->panic && x->matching != NULL && string == NULL)
-		return pl_error_hint(pl_error_at(pl_error_new(PL_ERR_CAPTURE, "no panic text was found to compare"), "judge"),
+		return pl_error_hint(
+			pl_error_at(
+				pl_error_new(PL_ERR_CAPTURE, "no panic text was found to compare"), "judge"),
 			"look at the evidence in %s", r->dir);
 	SAY("%s", string == NULL ? r->sign : pl_escape_str(string, shown, sizeof shown));
 	return NULL;

@@ -17,9 +17,9 @@ static void report_facts(struct run *r)
 	const struct guest_facts *f = &r->facts;
 	run_report(r, "facts",
 		json_pack("{s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?}", "product_version",
-			f->product_version, "build", f->build, "kernel_version", f->kernel_version, "xnu", f->xnu, "variant",
-			f->variant, "kernel_uuid", f->kernel_uuid, "model", f->model, "sip", f->sip, "interface",
-			f->interface, "nic_driver", f->nic_driver));
+			f->product_version, "build", f->build, "kernel_version", f->kernel_version, "xnu",
+			f->xnu, "variant", f->variant, "kernel_uuid", f->kernel_uuid, "model", f->model,
+			"sip", f->sip, "interface", f->interface, "nic_driver", f->nic_driver));
 }
 
 static bool needs_core(const struct run *r)
@@ -45,7 +45,8 @@ static struct pl_error *check_sip(const struct run *r)
 	if (what == NULL)
 		return NULL;
 	return pl_error_hint(pl_error_at(pl_error_new(PL_ERR_GUEST, "%s", what), "%s", r->cfg->name),
-		"boot the guest into Recovery (Cmd-R), run `csrutil disable` in Terminal, shut it down, and run again");
+		"boot the guest into Recovery (Cmd-R), run `csrutil disable` in Terminal, shut it down, and "
+		"run again");
 }
 
 struct pl_error *step_facts(struct run *r, char *out)
@@ -57,12 +58,13 @@ struct pl_error *step_facts(struct run *r, char *out)
 	if (e != NULL)
 		return e;
 	report_facts(r);
-	SAY("%s (%s), xnu-%s %s, SIP %s, %s", r->facts.product_version, r->facts.build, r->facts.xnu, r->facts.variant,
-		r->facts.sip, r->facts.interface);
+	SAY("%s (%s), xnu-%s %s, SIP %s, %s", r->facts.product_version, r->facts.build, r->facts.xnu,
+		r->facts.variant, r->facts.sip, r->facts.interface);
 	e = check_sip(r);
 	if (e == NULL && strstr(r->facts.nic_driver, "vmxnet3") != NULL && needs_core(r))
 		pl_log(r->log, PL_LOG_WARN,
-			"%s: the NIC is a vmxnet3, over which no kernel is known to dump; e1000e is", r->cfg->name);
+			"%s: the NIC is a vmxnet3, over which no kernel is known to dump; e1000e is",
+			r->cfg->name);
 	return e;
 }
 
@@ -98,7 +100,8 @@ static struct pl_error *merge(struct run *r)
 		.kcsuffix = kcsuffix(r->scenario->kernel),
 		.extra = r->scenario->boot_args,
 	};
-	return boot_args_merge(r->facts.nvram_boot_args_set ? r->facts.nvram_boot_args : "", &wish, &r->boot_args);
+	return boot_args_merge(
+		r->facts.nvram_boot_args_set ? r->facts.nvram_boot_args : "", &wish, &r->boot_args);
 }
 
 struct pl_error *step_boot_args(struct run *r, char *out)
@@ -108,12 +111,13 @@ struct pl_error *step_boot_args(struct run *r, char *out)
 	struct pl_error *e = merge(r);
 	if (e == NULL)
 		e = run_intent(r, "boot-args",
-			json_pack("{s:b, s:s, s:b}", "set", r->facts.nvram_boot_args_set, "value", r->facts.nvram_boot_args,
-				"running", r->power_before == VM_POWER_ON),
+			json_pack("{s:b, s:s, s:b}", "set", r->facts.nvram_boot_args_set, "value",
+				r->facts.nvram_boot_args, "running", r->power_before == VM_POWER_ON),
 			&id);
 	if (e != NULL)
 		return e;
-	run_report(r, "boot_args", json_pack("{s:s, s:s}", "before", r->facts.nvram_boot_args, "during", r->boot_args));
+	run_report(r, "boot_args",
+		json_pack("{s:s, s:s}", "before", r->facts.nvram_boot_args, "during", r->boot_args));
 	const char *argv[] = {r->boot_args, NULL};
 	struct pl_wait w = run_wait(r, SCRIPT_TIME);
 	e = guest_script_ok(r->guest, "boot-args-set.sh", argv, true, &w, &output);
@@ -131,8 +135,9 @@ struct pl_error *step_reboot(struct run *r, char *out)
 	struct pl_wait w = run_wait(r, SCRIPT_TIME);
 	struct pl_error *e = guest_script(r->guest, "reboot.sh", NULL, true, &w, &output);
 	if (e == NULL && !output.lost && output.status != 0)
-		e = pl_error_why(pl_error_at(pl_error_new(PL_ERR_GUEST, "the guest did not reboot"), "reboot.sh"), "%s",
-			output.error);
+		e = pl_error_why(
+			pl_error_at(pl_error_new(PL_ERR_GUEST, "the guest did not reboot"), "reboot.sh"),
+			"%s", output.error);
 	guest_output_deinit(&output);
 	if (e != NULL)
 		return e;
@@ -145,7 +150,8 @@ struct pl_error *step_reboot(struct run *r, char *out)
 	w = run_wait(r, r->cfg->boot_timeout);
 	e = reach_new_boot(&reach, r->facts.boot_time, &w, &found, &g, &facts);
 	if (e != NULL)
-		return pl_error_hint(pl_error_context(e, "waiting for %s to come back from its reboot", r->cfg->name),
+		return pl_error_hint(
+			pl_error_context(e, "waiting for %s to come back from its reboot", r->cfg->name),
 			"look at its screen; a longer boot_timeout in the lab file gives it more time");
 	guest_facts_deinit(&r->facts);
 	r->facts = facts;
@@ -162,16 +168,18 @@ struct pl_error *step_verify(struct run *r, char *out)
 	struct pl_error *e = boot_args_missing(r->facts.boot_args, r->boot_args, &missing);
 	if (e == NULL && missing != NULL)
 		e = pl_error_hint(pl_error_why(pl_error_at(pl_error_new(PL_ERR_GUEST,
-							    "the kernel runs without %s", missing),
-						   "sysctl kern.bootargs"),
+								   "the kernel runs without %s", missing),
+						       "sysctl kern.bootargs"),
 					  "it has \"%s\"", r->facts.boot_args),
-			"nvram took the boot-args and the booter did not: is SIP on, or does Boot.plist override them?");
+			"nvram took the boot-args and the booter did not: is SIP on, or does Boot.plist "
+			"override them?");
 	free(missing);
 	const char *wanted = scenario_kernel_name(r->scenario->kernel);
 	if (e == NULL && r->scenario->kernel != KERNEL_AS_IS && strcmp(wanted, r->facts.variant) != 0)
-		e = pl_error_hint(pl_error_at(pl_error_new(PL_ERR_GUEST, "the %s kernel runs, the scenario wants %s",
-						      r->facts.variant, wanted),
-					  "%s", r->cfg->name),
+		e = pl_error_hint(
+			pl_error_at(pl_error_new(PL_ERR_GUEST, "the %s kernel runs, the scenario wants %s",
+					    r->facts.variant, wanted),
+				"%s", r->cfg->name),
 			"install that kernel from the Kernel Debug Kit of build %s", r->facts.build);
 	SAY("kern.bootargs has them all; %s kernel", r->facts.variant);
 	return e;

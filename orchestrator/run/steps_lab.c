@@ -24,10 +24,12 @@ static struct pl_error *need_file(const char *path, const char *key, bool folder
 		return NULL;
 	if (stat(path, &st) < 0)
 		return pl_error_context(
-			pl_error_at(pl_error_errno(PL_ERR_USAGE, errno, "%s cannot be read", key), "%s", path), "preflight");
+			pl_error_at(
+				pl_error_errno(PL_ERR_USAGE, errno, "%s cannot be read", key), "%s", path),
+			"preflight");
 	if (folder != S_ISDIR(st.st_mode))
-		return pl_error_at(
-			pl_error_new(PL_ERR_USAGE, "%s is %sa folder", key, folder ? "not " : ""), "%s", path);
+		return pl_error_at(pl_error_new(PL_ERR_USAGE, "%s is %sa folder", key, folder ? "not " : ""),
+			"%s", path);
 	return NULL;
 }
 
@@ -67,10 +69,12 @@ struct pl_error *step_preflight(struct run *r, char *out)
 		e = r->host.ops->power(r->host.host, &r->vm, &w, &r->power_before);
 	if (e != NULL)
 		return e;
-	run_report(r, "vm", json_pack("{s:s?, s:s?, s:s?}", "id", r->vm.id, "vmx", r->vm.vmx, "name", r->vm.name));
+	run_report(r, "vm",
+		json_pack("{s:s?, s:s?, s:s?}", "id", r->vm.id, "vmx", r->vm.vmx, "name", r->vm.name));
 	if (r->power_before != VM_POWER_OFF && r->power_before != VM_POWER_ON)
-		return pl_error_hint(pl_error_at(pl_error_new(PL_ERR_LAB, "the VM is %s", vm_power_name(r->power_before)),
-					     "%s", r->vm.name),
+		return pl_error_hint(
+			pl_error_at(pl_error_new(PL_ERR_LAB, "the VM is %s", vm_power_name(r->power_before)),
+				"%s", r->vm.name),
 			"resume it or shut it down first: what is in its memory could not be put back");
 	SAY("%s is %s", r->vm.name, vm_power_name(r->power_before));
 	note_simulated(r);
@@ -91,8 +95,9 @@ static struct pl_error *check_unrestored(const struct run *r)
 			e = journal_read(path, &s);
 		const char *vmx = s.begin == NULL ? "" : json_string_value(json_object_get(s.begin, "vmx"));
 		if (e == NULL && journal_pending(&s) > 0 && vmx != NULL && strcmp(vmx, r->vm.vmx) == 0)
-			e = pl_error_hint(pl_error_at(pl_error_new(PL_ERR_RESTORE, "run %s is not restored", ids[i]),
-						      "%s", r->vm.name),
+			e = pl_error_hint(
+				pl_error_at(pl_error_new(PL_ERR_RESTORE, "run %s is not restored", ids[i]),
+					"%s", r->vm.name),
 				"paniclab teardown %s", ids[i]);
 		journal_state_deinit(&s);
 		free(path);
@@ -111,9 +116,9 @@ struct pl_error *step_lock(struct run *r, char *out)
 	if (e != NULL)
 		return e;
 	SAY("run %s", r->id);
-	return journal_write(r->journal, "begin", json_pack("{s:s, s:s, s:s, s:s, s:s}", "run", r->id, "vmx", r->vm.vmx,
-							  "guest", r->cfg->name, "scenario", r->scenario->name, "vm",
-							  r->vm.name));
+	return journal_write(r->journal, "begin",
+		json_pack("{s:s, s:s, s:s, s:s, s:s}", "run", r->id, "vmx", r->vm.vmx, "guest", r->cfg->name,
+			"scenario", r->scenario->name, "vm", r->vm.name));
 }
 
 struct pl_error *step_snapshot(struct run *r, char *out)
@@ -137,8 +142,9 @@ struct pl_error *step_snapshot(struct run *r, char *out)
 		found = found || strcmp(names[i], name) == 0;
 	vm_names_free(names, count);
 	if (e == NULL && !found)
-		e = pl_error_hint(pl_error_at(pl_error_new(PL_ERR_LAB, "the snapshot %s was reported but is not listed", name),
-					      "%s", r->vm.name),
+		e = pl_error_hint(pl_error_at(pl_error_new(PL_ERR_LAB,
+						      "the snapshot %s was reported but is not listed", name),
+					  "%s", r->vm.name),
 			"look into the VM's vmware.log");
 	if (e != NULL)
 		return e;
@@ -183,7 +189,8 @@ struct pl_error *step_power_on(struct run *r, char *out)
 		SAY("it runs already");
 		return NULL;
 	}
-	struct pl_error *e = run_intent(r, "power", json_pack("{s:s}", "power", vm_power_name(r->power_before)), &id);
+	struct pl_error *e =
+		run_intent(r, "power", json_pack("{s:s}", "power", vm_power_name(r->power_before)), &id);
 	if (e != NULL)
 		return e;
 	struct pl_wait w = run_wait(r, r->cfg->boot_timeout);

@@ -125,15 +125,17 @@ static struct pl_error *watch(struct run *r, int64_t until)
 static struct pl_error *no_effect(const struct run *r, const struct guest_output *output)
 {
 	char line[300], took[32];
-	struct pl_error *e = pl_error_at(pl_error_new(PL_ERR_UNEXPECTED, "the trigger had no effect within %s",
-						 pl_format_time(r->scenario->trigger.timeout, took, sizeof took)),
-		"trigger");
+	struct pl_error *e =
+		pl_error_at(pl_error_new(PL_ERR_UNEXPECTED, "the trigger had no effect within %s",
+				    pl_format_time(r->scenario->trigger.timeout, took, sizeof took)),
+			"trigger");
 	if (output->error != NULL && output->error[0] != '\0')
 		e = pl_error_why(e, "it said: %s", pl_escape_str(output->error, line, sizeof line));
 	else
 		e = pl_error_why(e, "the guest still answers from the same boot");
 	if (r->scenario->trigger.kind == TRIGGER_DTRACE)
-		return pl_error_hint(e, "check `csrutil status` in the guest: with SIP's dtrace restrictions panic() does nothing");
+		return pl_error_hint(e, "check `csrutil status` in the guest: with SIP's dtrace restrictions "
+					"panic() does nothing");
 	return pl_error_hint(e, "run it by hand in the guest and see what it does");
 }
 
@@ -158,7 +160,8 @@ struct pl_error *step_trigger(struct run *r, char *out)
 		SAY("no panic");
 	} else if (e == NULL) {
 		if (!r->scenario->expect.panic)
-			e = pl_error_at(pl_error_why(pl_error_new(PL_ERR_UNEXPECTED, "the guest panicked, and should not have"),
+			e = pl_error_at(pl_error_why(pl_error_new(PL_ERR_UNEXPECTED,
+							     "the guest panicked, and should not have"),
 						"%s", r->sign),
 				"trigger");
 		SAY("%s", r->sign);
@@ -177,15 +180,16 @@ static void show_progress(struct run *r)
 
 static struct pl_error *no_dump(const struct run *r, const struct serial_diagnosis *d)
 {
-	struct pl_error *e = pl_error_at(pl_error_new(PL_ERR_CAPTURE, "it panicked, but no core came"), "dump");
+	struct pl_error *e =
+		pl_error_at(pl_error_new(PL_ERR_CAPTURE, "it panicked, but no core came"), "dump");
 	if (d->ended != NULL)
 		return pl_error_hint(pl_error_why(e, "the console says: %s", d->ended), "%s", d->advice);
 	if (r->dumped.refused > 0)
 		return pl_error_hint(pl_error_why(e, "%u request%s refused, the last: %s", r->dumped.refused,
 					     r->dumped.refused == 1 ? " was" : "s were", r->dumped.refusal),
 			"see events.ndjson of the run");
-	return pl_error_hint(pl_error_why(e, "%s, and nothing arrived at %s:%u", r->sign, dump_address(r->dump),
-				     dump_port(r->dump)),
+	return pl_error_hint(pl_error_why(e, "%s, and nothing arrived at %s:%u", r->sign,
+				     dump_address(r->dump), dump_port(r->dump)),
 		"check the host's firewall, that the NIC is an e1000e, and the serial console");
 }
 
@@ -226,10 +230,10 @@ static void report_dump(struct run *r)
 {
 	const struct dump_state *s = &r->dumped;
 	run_report(r, "dump",
-		json_pack("{s:s, s:s, s:I, s:I, s:I, s:f, s:b, s:s, s:s}", "name", s->name, "peer", s->peer, "bytes",
-			(json_int_t)s->bytes, "packets", (json_int_t)s->packets, "resent", (json_int_t)s->resent, "seconds",
-			(double)s->duration / (double)PL_SECOND, "complete", s->complete, "reason", s->reason, "gzip",
-			server_gzip_name(s->gzip)));
+		json_pack("{s:s, s:s, s:I, s:I, s:I, s:f, s:b, s:s, s:s}", "name", s->name, "peer", s->peer,
+			"bytes", (json_int_t)s->bytes, "packets", (json_int_t)s->packets, "resent",
+			(json_int_t)s->resent, "seconds", (double)s->duration / (double)PL_SECOND, "complete",
+			s->complete, "reason", s->reason, "gzip", server_gzip_name(s->gzip)));
 }
 
 struct pl_error *step_dump(struct run *r, char *out)
@@ -247,9 +251,10 @@ struct pl_error *step_dump(struct run *r, char *out)
 		e = await_end(r, last);
 	if (e != NULL && pl_error_kind(e) == PL_ERR_TIMEOUT) {
 		pl_error_free(e);
-		e = pl_error_hint(pl_error_at(pl_error_new(PL_ERR_CAPTURE, "the core was still arriving after %s",
-						      pl_format_time(r->scenario->expect.within, took, sizeof took)),
-					  "dump"),
+		e = pl_error_hint(
+			pl_error_at(pl_error_new(PL_ERR_CAPTURE, "the core was still arriving after %s",
+					    pl_format_time(r->scenario->expect.within, took, sizeof took)),
+				"dump"),
 			"raise expect.within in the scenario");
 	}
 	/* Ends a transfer that is still under way, so that its file is named for what it is. */
@@ -258,10 +263,12 @@ struct pl_error *step_dump(struct run *r, char *out)
 	if (r->dumped.started)
 		report_dump(r);
 	if (e == NULL && !r->dumped.complete)
-		e = pl_error_hint(pl_error_at(pl_error_why(pl_error_new(PL_ERR_CAPTURE, "the core is incomplete after %s",
-								    pl_format_size(r->dumped.bytes, size, sizeof size)),
-						      "%s", r->dumped.reason),
-					  "dump"),
+		e = pl_error_hint(
+			pl_error_at(
+				pl_error_why(pl_error_new(PL_ERR_CAPTURE, "the core is incomplete after %s",
+						     pl_format_size(r->dumped.bytes, size, sizeof size)),
+					"%s", r->dumped.reason),
+				"dump"),
 			"what arrived is kept as %s", r->dumped.path);
 	if (e == NULL)
 		SAY("%s, %s in %s", r->dumped.name, pl_format_size(r->dumped.bytes, size, sizeof size),

@@ -68,7 +68,8 @@ struct pl_error *store_create(const char *state, char **id, char **dir)
 		if (e != NULL || mkdir(*dir, 0700) == 0)
 			break;
 		if (errno != EEXIST || tries == 20)
-			e = pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot make the run's folder"), "%s", *dir);
+			e = pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot make the run's folder"),
+				"%s", *dir);
 		free(*dir);
 		*dir = NULL;
 	}
@@ -162,8 +163,9 @@ struct pl_error *store_find(const char *state, const char *word, char **id, char
 	char shown[64];
 	pl_escape_str(word, shown, sizeof shown);
 	if (matches != 1 || word[0] == '\0')
-		e = pl_error_hint(pl_error_new(PL_ERR_USAGE, matches == 0 ? "no run '%s'" : "several runs begin with '%s'",
-					  shown),
+		e = pl_error_hint(
+			pl_error_new(PL_ERR_USAGE,
+				matches == 0 ? "no run '%s'" : "several runs begin with '%s'", shown),
 			"paniclab runs lists them");
 	else
 		e = pl_asprintf(dir, "%s/runs/%s", state, match);

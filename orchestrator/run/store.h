@@ -33,6 +33,7 @@ struct pl_error *store_path(const char *dir, const char *name, char **ret) PL_MU
  * vmrun that outlives a killed paniclab keeps it until it is done, so that a
  * teardown cannot overtake it.
  */
-struct pl_error *store_lock(const char *state, const char *vmx, const char *id, struct pl_lock *ret) PL_MUST_USE;
+struct pl_error *store_lock(
+	const char *state, const char *vmx, const char *id, struct pl_lock *ret) PL_MUST_USE;
 
 #endif

@@ -45,8 +45,8 @@ struct pl_error *run_summary_read(const char *state, const char *id, struct run_
 }
 
 /* The lock, waited for: children of a killed run end by their own deadlines. */
-static struct pl_error *lock(const char *state, const char *vmx, const char *id, const struct pl_wait *w,
-	struct pl_lock *ret)
+static struct pl_error *lock(
+	const char *state, const char *vmx, const char *id, const struct pl_wait *w, struct pl_lock *ret)
 {
 	for (;;) {
 		struct pl_error *e = store_lock(state, vmx, id, ret);
@@ -80,8 +80,8 @@ static void scene_deinit(struct scene *s)
 	lab_destroy(s->lab);
 }
 
-static struct pl_error *scene_open(struct scene *s, const char *dir, const struct journal_state *j, const struct pl_log *log,
-	const struct pl_wait *w)
+static struct pl_error *scene_open(struct scene *s, const char *dir, const struct journal_state *j,
+	const struct pl_log *log, const struct pl_wait *w)
 {
 	char *path = NULL;
 	const char *vmx = pl_json_str_or(j->begin, "vmx", "");
@@ -106,9 +106,10 @@ static struct pl_error *scene_open(struct scene *s, const char *dir, const struc
 	return e;
 }
 
-struct pl_error *teardown_run(const char *state, const char *id, const struct pl_log *log, const struct pl_wait *w,
-	void (*on_undo)(void *arg, const char *change, const char *status, const char *detail, int64_t ns), void *arg,
-	json_t **left)
+struct pl_error *teardown_run(const char *state, const char *id, const struct pl_log *log,
+	const struct pl_wait *w,
+	void (*on_undo)(void *arg, const char *change, const char *status, const char *detail, int64_t ns),
+	void *arg, json_t **left)
 {
 	char *dir = NULL, *path = NULL;
 	struct journal_state j = {0};

@@ -26,8 +26,9 @@ void run_summary_deinit(struct run_summary *s);
  * Restores the run. Waits for the VM's lock until w ends: a child of a killed
  * run may still hold it. *left: as restore_run().
  */
-struct pl_error *teardown_run(const char *state, const char *id, const struct pl_log *log, const struct pl_wait *w,
-	void (*on_undo)(void *arg, const char *change, const char *status, const char *detail, int64_t ns), void *arg,
-	json_t **left) PL_MUST_USE;
+struct pl_error *teardown_run(const char *state, const char *id, const struct pl_log *log,
+	const struct pl_wait *w,
+	void (*on_undo)(void *arg, const char *change, const char *status, const char *detail, int64_t ns),
+	void *arg, json_t **left) PL_MUST_USE;
 
 #endif

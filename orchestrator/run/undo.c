@@ -24,7 +24,8 @@ static bool was_on(const struct undo *u)
 	return strcmp(before_str(u, "power"), vm_power_name(VM_POWER_ON)) == 0;
 }
 
-static struct pl_error *snapshot_listed(const struct undo *u, const char *name, const struct pl_wait *w, bool *ret)
+static struct pl_error *snapshot_listed(
+	const struct undo *u, const char *name, const struct pl_wait *w, bool *ret)
 {
 	struct vm_backend *b = u->args->backend;
 	char **names = NULL;
@@ -65,8 +66,9 @@ static struct pl_error *undo_snapshot(struct undo *u, char *out)
 	if (e != NULL)
 		return e;
 	if (!listed && u->change->done && !reverted)
-		return pl_error_at(pl_error_new(PL_ERR_RESTORE, "the snapshot %s is gone, and it was not reverted", name), "%s",
-			u->args->vm->name);
+		return pl_error_at(pl_error_new(PL_ERR_RESTORE,
+					   "the snapshot %s is gone, and it was not reverted", name),
+			"%s", u->args->vm->name);
 	/* A snapshot that was not done has nothing after it: no later step began. */
 	if (listed && u->change->done && !reverted)
 		e = revert(u, name, &w);
@@ -77,8 +79,9 @@ static struct pl_error *undo_snapshot(struct undo *u, char *out)
 	if (e == NULL)
 		e = snapshot_listed(u, name, &w, &listed);
 	if (e == NULL && listed)
-		e = pl_error_at(pl_error_new(PL_ERR_RESTORE, "the snapshot %s is still listed after its deletion", name), "%s",
-			u->args->vm->name);
+		e = pl_error_at(pl_error_new(PL_ERR_RESTORE,
+					"the snapshot %s is still listed after its deletion", name),
+			"%s", u->args->vm->name);
 	if (e == NULL)
 		SAY("%s; the VM is %s", u->change->done ? "reverted and deleted" : "never finished; deleted",
 			before_str(u, "power"));
@@ -87,8 +90,9 @@ static struct pl_error *undo_snapshot(struct undo *u, char *out)
 
 static void by_hand_snapshot(const struct undo *u, char *out)
 {
-	SAY("vmrun -T fusion revertToSnapshot '%s' '%s'; %svmrun -T fusion deleteSnapshot '%s' '%s'", u->args->vm->vmx,
-		before_str(u, "snapshot"), was_on(u) ? "start the VM; " : "", u->args->vm->vmx, before_str(u, "snapshot"));
+	SAY("vmrun -T fusion revertToSnapshot '%s' '%s'; %svmrun -T fusion deleteSnapshot '%s' '%s'",
+		u->args->vm->vmx, before_str(u, "snapshot"), was_on(u) ? "start the VM; " : "",
+		u->args->vm->vmx, before_str(u, "snapshot"));
 }
 
 static struct pl_error *undo_power(struct undo *u, char *out)

@@ -12,7 +12,8 @@
 static struct reach reach_of(const struct undo *u)
 {
 	const struct restore_args *a = u->args;
-	return (struct reach){.lab = a->lab, .cfg = a->cfg, .backend = a->backend, .vm = a->vm, .log = a->log};
+	return (struct reach){
+		.lab = a->lab, .cfg = a->cfg, .backend = a->backend, .vm = a->vm, .log = a->log};
 }
 
 /* A guest that runs and answers; one that does not is reset once. */
@@ -63,7 +64,8 @@ struct pl_error *undo_boot_args(struct undo *u, char *out)
 	struct guest *g = NULL;
 	struct guest_output o = {0};
 	const json_t *before = u->change->before;
-	const char *argv[] = {pl_json_bool_or(before, "set", false) ? "1" : "0", pl_json_str_or(before, "value", ""), NULL};
+	const char *argv[] = {
+		pl_json_bool_or(before, "set", false) ? "1" : "0", pl_json_str_or(before, "value", ""), NULL};
 	struct pl_error *e = open_guest(u, &g);
 	if (e != NULL)
 		return e;

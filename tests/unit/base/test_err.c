@@ -1,7 +1,8 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <string.h>
@@ -43,8 +44,9 @@ static void test_exit_codes(void **state)
 	static const struct {
 		enum pl_error_kind kind;
 		int code;
-	} all[] = {{PL_ERR_USAGE, 2}, {PL_ERR_LAB, 3}, {PL_ERR_GUEST, 3}, {PL_ERR_UNEXPECTED, 1}, {PL_ERR_CAPTURE, 5},
-		{PL_ERR_RESTORE, 4}, {PL_ERR_TIMEOUT, 3}, {PL_ERR_INTERRUPTED, 130}, {PL_ERR_DATA, 1}};
+	} all[] = {{PL_ERR_USAGE, 2}, {PL_ERR_LAB, 3}, {PL_ERR_GUEST, 3}, {PL_ERR_UNEXPECTED, 1},
+		{PL_ERR_CAPTURE, 5}, {PL_ERR_RESTORE, 4}, {PL_ERR_TIMEOUT, 3}, {PL_ERR_INTERRUPTED, 130},
+		{PL_ERR_DATA, 1}};
 	assert_int_equal(pl_error_exit_code(NULL), 0);
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		struct pl_error *e = pl_error_new(all[i].kind, "x");

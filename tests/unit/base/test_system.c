@@ -1,7 +1,8 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <fcntl.h>
@@ -115,8 +116,10 @@ static struct pl_error *run(const char *script, const char *input, int64_t ns, s
 {
 	const char *argv[] = {"/bin/sh", "-c", script, NULL};
 	struct pl_wait w = pl_wait_for(ns, NULL);
-	struct pl_proc_spec spec = {
-		.argv = argv, .input = input, .input_size = input == NULL ? 0 : strlen(input), .output_max = 1000};
+	struct pl_proc_spec spec = {.argv = argv,
+		.input = input,
+		.input_size = input == NULL ? 0 : strlen(input),
+		.output_max = 1000};
 	return pl_proc_run(&spec, &w, r);
 }
 

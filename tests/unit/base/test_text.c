@@ -1,7 +1,8 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <stdlib.h>
@@ -66,15 +67,18 @@ static void test_numbers(void **state)
 	assert_true(pl_parse_size("64M", &n) && n == UINT64_C(64) << 20);
 	assert_true(pl_parse_size("3", &n) && n == 3);
 	assert_true(pl_parse_size("1g", &n) && n == UINT64_C(1) << 30);
-	assert_false(pl_parse_size("", &n) || pl_parse_size("M", &n) || pl_parse_size("1T", &n) || pl_parse_size("-1", &n));
+	assert_false(pl_parse_size("", &n) || pl_parse_size("M", &n) || pl_parse_size("1T", &n) ||
+		     pl_parse_size("-1", &n));
 	assert_false(pl_parse_size("18014398509481984M", &n) || pl_parse_size("99999999999999999999", &n));
 	assert_true(pl_parse_time("90", &t) && t == 90 * PL_SECOND);
 	assert_true(pl_parse_time("250ms", &t) && t == 250 * PL_MS);
 	assert_true(pl_parse_time("2h", &t) && t == 7200 * PL_SECOND);
-	assert_false(pl_parse_time("1d", &t) || pl_parse_time(" 1s", &t) || pl_parse_time("9999999999999h", &t));
+	assert_false(
+		pl_parse_time("1d", &t) || pl_parse_time(" 1s", &t) || pl_parse_time("9999999999999h", &t));
 	assert_true(pl_parse_u64("0x10", 100, &n) && n == 16);
 	assert_true(pl_parse_u64("010", 100, &n) && n == 10);
-	assert_false(pl_parse_u64("101", 100, &n) || pl_parse_u64("+1", 100, &n) || pl_parse_u64("1x", 100, &n));
+	assert_false(
+		pl_parse_u64("101", 100, &n) || pl_parse_u64("+1", 100, &n) || pl_parse_u64("1x", 100, &n));
 }
 
 static void test_formats(void **state)

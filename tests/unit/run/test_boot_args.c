@@ -1,7 +1,8 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <stdlib.h>
@@ -25,7 +26,8 @@ static void merged(const char *present, const struct boot_args_wish *wish, const
 	free(args);
 }
 
-/* 0x24c44 = NMI 4, ARP 0x40, DUMP_ON_PANIC 0x400, DUMP_ON_NMI 0x800, REBOOT_POST_CORE 0x4000, no local core 0x20000 */
+/* 0x24c44 = NMI 4, ARP 0x40, DUMP_ON_PANIC 0x400, DUMP_ON_NMI 0x800, REBOOT_POST_CORE 0x4000, no local core
+ * 0x20000 */
 static void test_from_nothing(void **state)
 {
 	(void)state;
@@ -36,7 +38,8 @@ static void test_foreign_keys_stay(void **state)
 {
 	(void)state;
 	merged("-v  keepsyms=1 kext-dev-mode=1", &sierra,
-		"-v keepsyms=1 kext-dev-mode=1 debug=0x24c44 _panicd_ip=172.16.41.1 kdp_match_name=en0 wdt=-1");
+		"-v keepsyms=1 kext-dev-mode=1 debug=0x24c44 _panicd_ip=172.16.41.1 kdp_match_name=en0 "
+		"wdt=-1");
 	/* Ours are replaced where they stand, doubles go. */
 	merged("_panicd_ip=10.0.0.9 -v debug=0x2 debug=0x8", &sierra,
 		"_panicd_ip=172.16.41.1 -v debug=0x24c46 kdp_match_name=en0 wdt=-1");

@@ -1,7 +1,8 @@
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <fcntl.h>
@@ -54,7 +55,8 @@ static void test_story(void **state)
 	assert_string_equal(json_string_value(json_object_get(s.begin, "vmx")), "/v.vmx");
 	assert_true(s.changes[0].done);
 	assert_false(s.changes[1].done);
-	assert_string_equal(json_string_value(json_object_get(s.changes[0].before, "snapshot")), "paniclab-1");
+	assert_string_equal(
+		json_string_value(json_object_get(s.changes[0].before, "snapshot")), "paniclab-1");
 	journal_state_deinit(&s);
 
 	/* Another process goes on where the first one died. */
@@ -108,7 +110,8 @@ static void test_garbage(void **state)
 {
 	(void)state;
 	struct journal_state s;
-	append("\n\n[1]\nnull\n{\"kind\":\"intent\"}\n{\"kind\":\"done\",\"of\":\"x\"}\n{\"kind\":5}\n\"\\u0000\"\n");
+	append("\n\n[1]\nnull\n{\"kind\":\"intent\"}\n{\"kind\":\"done\",\"of\":\"x\"}\n{\"kind\":5}"
+	       "\n\"\\u0000\"\n");
 	assert_null(journal_read(path, &s));
 	assert_int_equal(s.count, 0);
 	journal_state_deinit(&s);

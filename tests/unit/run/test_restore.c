@@ -2,10 +2,11 @@
  * Restoring from the journal over a VM host made of variables: every way in
  * which a run can be cut short must end in the state from before.
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <stdio.h>
@@ -37,11 +38,11 @@ static struct pl_error *dead(struct vm_host *h, bool after)
 	return NULL;
 }
 
-#define MAYBE_DIE(h)                                                                                                   \
-	do {                                                                                                           \
-		struct pl_error *gone = dead(h, false);                                                                \
-		if (gone != NULL)                                                                                      \
-			return gone;                                                                                   \
+#define MAYBE_DIE(h)                                                                                         \
+	do {                                                                                                 \
+		struct pl_error *gone = dead(h, false);                                                      \
+		if (gone != NULL)                                                                            \
+			return gone;                                                                         \
 	} while (0)
 
 static struct pl_error *fake_start(struct vm_host *h, const struct vm *vm, const struct pl_wait *w)
@@ -60,7 +61,8 @@ static struct pl_error *fake_stop(struct vm_host *h, const struct vm *vm, bool h
 	return dead(h, true);
 }
 
-static struct pl_error *fake_list(struct vm_host *h, const struct vm *vm, const struct pl_wait *w, char ***ret, size_t *count)
+static struct pl_error *fake_list(
+	struct vm_host *h, const struct vm *vm, const struct pl_wait *w, char ***ret, size_t *count)
 {
 	(void)vm, (void)w;
 	MAYBE_DIE(h);
@@ -71,7 +73,8 @@ static struct pl_error *fake_list(struct vm_host *h, const struct vm *vm, const 
 	return NULL;
 }
 
-static struct pl_error *fake_take(struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w)
+static struct pl_error *fake_take(
+	struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w)
 {
 	(void)vm, (void)w;
 	MAYBE_DIE(h);
@@ -80,7 +83,8 @@ static struct pl_error *fake_take(struct vm_host *h, const struct vm *vm, const 
 	return dead(h, true);
 }
 
-static struct pl_error *fake_revert(struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w)
+static struct pl_error *fake_revert(
+	struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w)
 {
 	(void)vm, (void)w;
 	MAYBE_DIE(h);
@@ -91,7 +95,8 @@ static struct pl_error *fake_revert(struct vm_host *h, const struct vm *vm, cons
 	return dead(h, true);
 }
 
-static struct pl_error *fake_delete(struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w)
+static struct pl_error *fake_delete(
+	struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w)
 {
 	(void)vm, (void)w;
 	MAYBE_DIE(h);
@@ -134,7 +139,8 @@ static struct pl_error *change_things(struct vm_host *h, struct journal *j)
 	const char *power = vm_power_name(h->power);
 	struct vm vm = {0};
 	struct pl_wait w = pl_wait_for(PL_SECOND, NULL);
-	struct pl_error *e = journal_intent(j, "snapshot", json_pack("{s:s, s:s}", "snapshot", "paniclab-1", "power", power), &id);
+	struct pl_error *e = journal_intent(
+		j, "snapshot", json_pack("{s:s, s:s}", "snapshot", "paniclab-1", "power", power), &id);
 	if (e == NULL)
 		e = fake_take(h, &vm, "paniclab-1", &w);
 	if (e == NULL)
@@ -231,7 +237,8 @@ static void test_snapshot_that_someone_deleted(void **state)
 	assert_non_null(e);
 	assert_int_equal(pl_error_exit_code(e), 4);
 	/* It says what to type, and the guest's changes stay pending with it. */
-	assert_non_null(strstr(json_string_value(json_object_get(json_array_get(left, 0), "by_hand")), "revertToSnapshot"));
+	assert_non_null(strstr(
+		json_string_value(json_object_get(json_array_get(left, 0), "by_hand")), "revertToSnapshot"));
 	pl_error_free(e);
 	json_decref(left);
 	struct journal_state s;
