@@ -1,0 +1,156 @@
+# For tests of paniclab's runs in the simulated lab; adds to lib-simlab.sh.
+# shellcheck shell=sh disable=SC2034,SC2154
+# Source it, then:
+#   new_lab [OPTIONS of simlab start]  a lab of one's own in $WORK, with lab.yaml, scenario.yaml
+#   lab_set SED..., scenario_set SED...  edits those files
+#   run_lab [OPTIONS]                  paniclab run; STATUS, $OUT, $ERR
+#   signal_at SIGNAL TEXT              the same, and a signal when a line with TEXT appears
+#   remember, same NAME                the lab's state now; is it still the same?
+#   done_testing
+
+. tests/e2e/lib-simlab.sh
+
+# Where the examples of `paniclab init` look for it.
+LAB=$WORK/simlab
+STATE=$WORK/state
+OUT=$WORK/out
+ERR=$WORK/err
+# Two kernels cannot dump from one address, and the lab's own tests are in 127.44:
+# a network of one's own by the process id, which no two tests share at a time.
+NET=127.$((64 + $$ / 250 % 128)).$((1 + $$ % 250))
+
+unset XDG_STATE_HOME PANICLAB_STATE
+export NO_COLOR=1
+
+# edit FILE SED-EXPRESSION...
+edit() {
+	edited=$1
+	shift
+	for expression; do
+		sed "$expression" "$edited" >"$edited.new" && mv "$edited.new" "$edited"
+	done
+}
+
+lab_set() {
+	edit "$WORK/lab.yaml" "$@"
+}
+
+scenario_set() {
+	edit "$WORK/scenario.yaml" "$@"
+}
+
+# The examples as `paniclab init` writes them, for this lab's ports; the dump
+# server takes a free one, so that tests can run beside each other.
+write_config() {
+	"$PANICLAB" init --force "$WORK" >/dev/null
+	lab_set "s|url: .*|url: $SIMLAB_URL|" "s|port: 10022|port: $SIMLAB_SSH_PORT|" \
+		"s|port: 1069|port: 0|" "s|boot_timeout: .*|boot_timeout: 30s|"
+	scenario_set "s|timeout: 60s|timeout: 20s|" "s|within: 10m|within: 30s|"
+}
+
+# 1 MiB of core: small, and yet thousands of packets.
+new_lab() {
+	lab_start --sip off --core-size 1M "$@"
+	write_config
+}
+
+# fault NAME[=VALUE]... | clear
+fault() {
+	"$SIMLAB" fault --dir "$LAB" "$@" >/dev/null
+}
+
+# paniclab COMMAND ARGUMENT...
+paniclab() {
+	"$PANICLAB" "$@" --state "$STATE"
+}
+
+run_lab() {
+	paniclab run "$@" "$WORK/lab.yaml" "$WORK/scenario.yaml" >"$OUT" 2>"$ERR" </dev/null
+	STATUS=$?
+}
+
+# begin_run: one whose lines are read from descriptor 3; its process is PID.
+begin_run() {
+	[ -p "$WORK/lines" ] || mkfifo "$WORK/lines"
+	: >"$ERR"
+	"$PANICLAB" run --state "$STATE" "$WORK/lab.yaml" "$WORK/scenario.yaml" >"$OUT" 2>"$WORK/lines" </dev/null &
+	PID=$!
+	exec 3<"$WORK/lines"
+}
+
+# read_to TEXT: its lines go to $ERR until one has TEXT in it.
+read_to() {
+	while IFS= read -r line <&3; do
+		printf '%s\n' "$line" >>"$ERR"
+		case $line in *"$1"*) return 0 ;; esac
+	done
+	return 1
+}
+
+# end_run: the rest of its lines; STATUS.
+end_run() {
+	cat <&3 >>"$ERR"
+	exec 3<&-
+	wait "$PID" 2>/dev/null
+	STATUS=$?
+}
+
+# signal_at SIGNAL TEXT: a run that gets it once a line has TEXT in it.
+signal_at() {
+	begin_run
+	SIGNALLED=1
+	if read_to "$2"; then
+		kill -s "$1" "$PID"
+		SIGNALLED=0
+	fi
+	end_run
+}
+
+# The folder of the newest run.
+run_dir() {
+	find "$STATE/runs" -mindepth 1 -maxdepth 1 -type d | LC_ALL=C sort | tail -n 1
+}
+
+# field JQ-EXPRESSION: of the newest report.
+field() {
+	jq -r "$1" "$(run_dir)/report.json"
+}
+
+lab_state() {
+	"$SIMLAB" state --dir "$LAB"
+}
+
+remember() {
+	lab_state >"$WORK/before"
+}
+
+# same NAME: the lab's state is what it was at `remember`.
+same() {
+	lab_state >"$WORK/after"
+	cmp -s "$WORK/before" "$WORK/after"
+	same_status=$?
+	ok $same_status "$1"
+	[ $same_status -eq 0 ] || diff "$WORK/before" "$WORK/after" | sed 's/^/# /'
+}
+
+# lacks TEXT PART NAME
+lacks() {
+	case $1 in
+	*"$2"*)
+		ok 1 "$3"
+		printf '# has %s in: %s\n' "$2" "$1"
+		;;
+	*) ok 0 "$3" ;;
+	esac
+}
+
+# skip NAME WHY
+skip() {
+	TESTS=$((TESTS + 1))
+	echo "ok $TESTS - $1 # SKIP $2"
+}
+
+# show FILE: as diagnosis, after a test that failed.
+show() {
+	sed 's/^/# /' "$1"
+}
