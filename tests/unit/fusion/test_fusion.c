@@ -60,6 +60,8 @@ static struct script_reply put_power(struct machine *m, const char *request)
 
 	strncat(m->words, word, sizeof(m->words) - strlen(m->words) - 2);
 	strcat(m->words, " ");
+	if (!strncmp(m->state, "powering", 8))
+		return say(m, "409 Conflict", "{\"Code\":1,\"Message\":\"a change is under way\"}");
 	for (size_t i = 0; i < 4 && !m->put_ignored; i++)
 		if (!strcmp(word, results[i][0])) {
 			m->then = results[i][1];
@@ -186,6 +188,7 @@ static void start_waits_out_a_change_first(void **state)
 	script_go(x.s);
 	assert_null(x.b.ops->start(x.b.host, &x.vm, &x.w));
 	assert_string_equal(x.m.state, "poweredOn");
+	assert_string_equal(x.m.words, "on ");
 	tear_down(&x);
 }
 

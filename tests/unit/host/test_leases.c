@@ -29,11 +29,11 @@ static void isc_latest_valid_wins(void **state)
 	struct leases l =
 		parse("# All times in this file are in UTC (GMT).\n"
 		      "lease 172.16.9.130 {\n"
+		      "\tclient-hostname \"a;b}{\\\"#c\";\n"
 		      "\tstarts 5 2024/03/01 11:00:00;\n"
 		      "\tends 5 2024/03/01 12:10:00;\n"
 		      "\thardware ethernet 00:0c:29:0a:0b:0c;\n"
 		      "\tuid 01:00:0c:29:0a:0b:0c;\n"
-		      "\tclient-hostname \"a;b}{\\\"#c\";\n"
 		      "}\n"
 		      "lease 172.16.9.131 {\n"
 		      "    starts 5 2024/03/01 11:30:00;\n"
