@@ -121,9 +121,10 @@ wait_for 10 events_at_least $((boots + 1)) ' boot [0-9]'
 guest_up
 "$SIMLAB" fault --dir "$LAB" trigger-silent >/dev/null
 panics=$(count 'simulated: panic$')
+runs=$(count 'dtrace runs')
 g "sudo dtrace -w -n 'BEGIN{ panic(); }'" >/dev/null 2>&1 &
 ssh_pid=$!
-g true
+wait_for 10 events_at_least $((runs + 1)) 'dtrace runs'
 is "$(count 'simulated: panic$')" "$panics" "fault trigger-silent: dtrace does nothing"
 kill $ssh_pid
 "$SIMLAB" fault --dir "$LAB" clear dump-stop-at=100K >/dev/null

@@ -185,6 +185,7 @@ void macos_dtrace(struct sim *s, struct call *c)
 		return;
 	}
 	bool panics = strstr(script, "panic()") != NULL;
+	sim_event("dtrace runs");
 	if (panics && !destructive) {
 		call_err(c, "dtrace: could not enable tracing: Destructive actions not allowed\n");
 		return;
