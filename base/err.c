@@ -1,3 +1,4 @@
+#define PL_ERR_IMPLEMENTATION
 #include "base/err.h"
 
 #include <stdio.h>

@@ -16,17 +16,23 @@ echo 'check: clang-format'
 # shellcheck disable=SC2086 # lists of file names without spaces
 clang-format --dry-run -Werror $c_files || fail 'clang-format -i would change files'
 
+# .cppcheck names the checks that took our idioms for bugs: an error that is
+# returned after a local was lent to a call, a callback's context on the stack.
 echo 'check: cppcheck'
 # shellcheck disable=SC2046
 cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -j 2 \
-	--suppressions-list=.cppcheck -I. $(git ls-files '*.c') || fail 'cppcheck'
+	--suppressions-list=.cppcheck -I. \
+	-D'json_array_foreach(a,i,v)=for(i=0;i<json_array_size(a)&&(v=json_array_get(a,i));i++)' \
+	-D'json_object_foreach(o,k,v)=for(k="";(v=json_object_get(o,k));)' $(git ls-files '*.c') || fail 'cppcheck'
 
 echo 'check: clang-tidy'
-# shellcheck disable=SC2046,SC2086
-git ls-files '*.c' | xargs -P 2 -n 8 sh -c '
+# shellcheck disable=SC2086 # a list of packages
+PKG_CFLAGS=$(pkg-config --cflags $pkgs)
+export PKG_CFLAGS
+# shellcheck disable=SC2016 # the inner shell's variables
+git ls-files '*.c' | xargs -P 2 -n 6 sh -c '
 	clang-tidy --quiet --warnings-as-errors="*" "$@" -- -std=c11 -I. -D_GNU_SOURCE -D_DARWIN_C_SOURCE \
-		-DPL_VERSION=\"check\" '"$(pkg-config --cflags $pkgs)"' 2>/tmp/clang-tidy.$$ || { cat /tmp/clang-tidy.$$; rm -f /tmp/clang-tidy.$$; exit 255; }
-	rm -f /tmp/clang-tidy.$$' sh || fail 'clang-tidy'
+		-DPL_VERSION=\"check\" $PKG_CFLAGS 2>/dev/null' sh || fail 'clang-tidy'
 
 echo 'check: shellcheck'
 # shellcheck disable=SC2086

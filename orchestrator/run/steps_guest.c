@@ -72,7 +72,7 @@ struct pl_error *step_payload(struct run *r, char *out)
 {
 	int64_t id;
 	json_t *before = payload_before(r->scenario);
-	struct pl_wait w = run_wait(r, 10 * 60 * PL_SECOND);
+	struct pl_wait w = run_wait(r, 600 * PL_SECOND);
 	struct pl_error *e = payload_check(before, r->guest, &w);
 	if (e == NULL)
 		e = run_intent(r, "payload", json_incref(before), &id);
@@ -187,7 +187,7 @@ struct pl_error *step_verify(struct run *r, char *out)
 
 struct pl_error *step_setup(struct run *r, char *out)
 {
-	struct pl_wait w = run_wait(r, 10 * 60 * PL_SECOND);
+	struct pl_wait w = run_wait(r, 600 * PL_SECOND);
 	struct pl_error *e = payload_setup(r->scenario, r->guest, &w);
 	SAY("done");
 	return e;

@@ -4,7 +4,7 @@
 #   new_lab [OPTIONS of simlab start]  a lab of one's own in $WORK, with lab.yaml, scenario.yaml
 #   lab_set SED..., scenario_set SED...  edits those files
 #   run_lab [OPTIONS]                  paniclab run; STATUS, $OUT, $ERR
-#   signal_at SIGNAL TEXT              the same, and a signal when a line with TEXT appears
+#   signal_at SIGNAL TEXT              the same, with a signal when a line with TEXT appears
 #   remember, same NAME                the lab's state now; is it still the same?
 #   done_testing
 
@@ -69,13 +69,19 @@ run_lab() {
 	STATUS=$?
 }
 
-# begin_run: one whose lines are read from descriptor 3; its process is PID.
-begin_run() {
+# begin COMMAND...: of paniclab, beside the test; its process is PID, its lines
+# come from descriptor 3. A shell's child in the background ignores SIGINT, and
+# paniclab would leave it at that.
+begin() {
 	[ -p "$WORK/lines" ] || mkfifo "$WORK/lines"
 	: >"$ERR"
-	"$PANICLAB" run --state "$STATE" "$WORK/lab.yaml" "$WORK/scenario.yaml" >"$OUT" 2>"$WORK/lines" </dev/null &
+	env --default-signal=INT "$PANICLAB" "$@" --state "$STATE" >"$OUT" 2>"$WORK/lines" </dev/null &
 	PID=$!
 	exec 3<"$WORK/lines"
+}
+
+begin_run() {
+	begin run "$WORK/lab.yaml" "$WORK/scenario.yaml"
 }
 
 # read_to TEXT: its lines go to $ERR until one has TEXT in it.
@@ -87,23 +93,30 @@ read_to() {
 	return 1
 }
 
-# end_run: the rest of its lines; STATUS.
-end_run() {
+# end: the rest of its lines; STATUS.
+end() {
 	cat <&3 >>"$ERR"
 	exec 3<&-
 	wait "$PID" 2>/dev/null
 	STATUS=$?
 }
 
-# signal_at SIGNAL TEXT: a run that gets it once a line has TEXT in it.
+# signal_at SIGNAL TEXT [SIGNAL TEXT]...: a run that gets each once a line has
+# TEXT in it. SIGNALLED is 0 if there were such lines.
 signal_at() {
 	begin_run
-	SIGNALLED=1
-	if read_to "$2"; then
-		kill -s "$1" "$PID"
-		SIGNALLED=0
-	fi
-	end_run
+	signals_at "$@"
+}
+
+signals_at() {
+	SIGNALLED=0
+	while [ $# -gt 0 ] && [ $SIGNALLED -eq 0 ]; do
+		read_to "$2"
+		SIGNALLED=$?
+		[ $SIGNALLED -ne 0 ] || kill -s "$1" "$PID"
+		shift 2
+	done
+	end
 }
 
 # The folder of the newest run.
