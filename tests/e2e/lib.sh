@@ -1,5 +1,5 @@
 # For tests of paniclab's runs in the simulated lab; adds to lib-simlab.sh.
-# shellcheck shell=sh disable=SC2034,SC2154
+# shellcheck shell=sh disable=SC2034,SC2119,SC2120,SC2154
 # Source it, then:
 #   new_lab [OPTIONS of simlab start]  a lab of one's own in $WORK, with lab.yaml, scenario.yaml
 #   lab_set SED..., scenario_set SED...  edits those files
