@@ -134,7 +134,8 @@ vmrun start "$SIMLAB_VMX" nogui
 guest_up
 lab_stop
 # Where init is slow to collect it, a zombie may be left: no program runs in it.
-! grep -qs . "/proc/$pid/cmdline"
+gone() { ! grep -qs . "/proc/$pid/cmdline"; }
+wait_for 10 gone
 ok $? "stop leaves no process"
 ! g true 2>/dev/null
 ok $? "no guest"

@@ -295,7 +295,7 @@ static void template_fits_the_simulated_lab(void **state)
 	const struct lab_guest *g = NULL;
 	expect_ok(lab_guest_find(lab, "sierra", &g));
 	assert_string_equal(lab->fusion.url, "http://127.0.0.1:8697");
-	assert_string_equal(lab->fusion.user, "lab");
+	assert_string_equal(lab->fusion.user, "simlab");
 	assert_string_equal(lab->fusion.password.file, "/w/simlab/vmrest-password");
 	assert_string_equal(lab->fusion.vmrun, "/w/simlab/vmrun");
 	assert_string_equal(g->vm.name, "sierra");

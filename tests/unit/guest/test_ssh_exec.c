@@ -138,7 +138,7 @@ static void test_deadline_leaves_the_session_usable(void **state)
 {
 	(void)state;
 	struct ssh *s = log_in(0);
-	struct pl_wait w = pl_wait_for(200 * PL_MS, NULL);
+	struct pl_wait w = pl_wait_for(3 * PL_SECOND, NULL);
 	struct ssh_result r;
 	struct pl_error *e = ssh_exec(s, "echo started; sleep 30", NULL, 0, 1000, &w, &r);
 	assert_error(e, PL_ERR_TIMEOUT, "timed out");
