@@ -9,7 +9,7 @@
 
 struct builder {
 	const char *file;
-	struct yml_node *root;
+	struct yml_node top;                   /* holds the root */
 	struct yml_node *stack[YML_DEPTH_MAX]; /* open lists and maps */
 	size_t depth;
 	size_t nodes;
@@ -33,7 +33,7 @@ static bool in_map(const struct builder *b)
 	return b->depth > 0 && b->stack[b->depth - 1]->kind == YML_MAP;
 }
 
-/* Hangs a new node into the innermost open list or map, or makes it the root. */
+/* Hangs a new node into the innermost open list or map. */
 static struct pl_error *add_node(struct builder *b, enum yml_kind kind, unsigned line, struct yml_node **ret)
 {
 	if (++b->nodes > YML_NODES_MAX)
@@ -45,11 +45,7 @@ static struct pl_error *add_node(struct builder *b, enum yml_kind kind, unsigned
 	n->kind = kind;
 	n->line = line;
 	*ret = n;
-	if (b->depth == 0) {
-		b->root = n;
-		return NULL;
-	}
-	struct yml_node *parent = b->stack[b->depth - 1];
+	struct yml_node *parent = b->depth > 0 ? b->stack[b->depth - 1] : &b->top;
 	if (parent->kind == YML_MAP) {
 		n->key = b->key;
 		n->line = b->key_line;
@@ -252,7 +248,7 @@ static struct pl_error *build(struct builder *b, yaml_parser_t *p, const char *t
 
 struct pl_error *yml_parse(const char *text, size_t size, const char *file, struct yml_node **ret)
 {
-	struct builder b = {.file = file};
+	struct builder b = {.file = file, .top = {.kind = YML_LIST}};
 	yaml_parser_t p;
 
 	*ret = NULL;
@@ -265,16 +261,17 @@ struct pl_error *yml_parse(const char *text, size_t size, const char *file, stru
 	struct pl_error *e = build(&b, &p, text, size);
 	yaml_parser_delete(&p);
 	free(b.key);
-	if (e == NULL && (b.root == NULL || b.root->kind != YML_MAP)) {
+	struct yml_node *root = b.top.first;
+	if (e == NULL && (root == NULL || root->kind != YML_MAP)) {
 		e = pl_error_new(
-			PL_ERR_USAGE, "%s", b.root == NULL ? "the file is empty" : "not a map of keys");
+			PL_ERR_USAGE, "%s", root == NULL ? "the file is empty" : "not a map of keys");
 		e = at_line(pl_error_hint(e, "'paniclab init' writes examples"), &b, 1);
 	}
 	if (e != NULL) {
-		yml_free(b.root);
+		yml_free(root);
 		return e;
 	}
-	*ret = b.root;
+	*ret = root;
 	return NULL;
 }
 
