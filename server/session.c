@@ -244,12 +244,11 @@ static struct session_step linger_tick(struct session *s, int64_t now)
 
 /* ---- the machine --------------------------------------------------------------- */
 
-enum { EVENT_TICK = 15 }; /* beside the opcodes */
-#define AT(state, event) ((unsigned)(state) << 4 | (unsigned)(event))
+#define AT(state, op) ((unsigned)(state) << 4 | (unsigned)(op))
 
-static struct session_step react(struct session *s, unsigned event, const struct wire_packet *p, int64_t now)
+struct session_step session_packet(struct session *s, const struct wire_packet *p, int64_t now)
 {
-	switch (AT(s->state, event)) {
+	switch (AT(s->state, p->op)) {
 	case AT(SESSION_NEW, WIRE_WRQ):
 		return open_file(s, p, now);
 	case AT(SESSION_RECEIVING, WIRE_WRQ):
@@ -260,8 +259,6 @@ static struct session_step react(struct session *s, unsigned event, const struct
 		return block(s, p, now);
 	case AT(SESSION_RECEIVING, WIRE_ERROR):
 		return peer_error(s, p);
-	case AT(SESSION_RECEIVING, EVENT_TICK):
-		return receiving_tick(s, now);
 	case AT(SESSION_CLOSED, WIRE_EOF):
 		return p->block == s->newest ? taken_before(s, now) : nothing;
 	case AT(SESSION_CLOSED, WIRE_WRQ):
@@ -271,23 +268,16 @@ static struct session_step react(struct session *s, unsigned event, const struct
 	case AT(SESSION_FAILED, WIRE_SEEK):
 	case AT(SESSION_FAILED, WIRE_EOF):
 		return refuse(s, now);
-	case AT(SESSION_NEW, EVENT_TICK):
-	case AT(SESSION_CLOSED, EVENT_TICK):
-	case AT(SESSION_FAILED, EVENT_TICK):
-		return linger_tick(s, now);
 	default:
 		return nothing;
 	}
 }
 
-struct session_step session_packet(struct session *s, const struct wire_packet *p, int64_t now)
-{
-	return react(s, p->op, p, now);
-}
-
 struct session_step session_tick(struct session *s, int64_t now)
 {
-	return react(s, EVENT_TICK, NULL, now);
+	if (s->state == SESSION_RECEIVING)
+		return receiving_tick(s, now);
+	return s->state == SESSION_GONE ? nothing : linger_tick(s, now);
 }
 
 int64_t session_deadline(const struct session *s)
