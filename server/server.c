@@ -124,6 +124,7 @@ static struct pl_error *make_tables(struct server *s, const struct server_config
 {
 	s->max_sessions = c->max_sessions ? c->max_sessions : 1;
 	s->capacity = s->max_sessions + LINGERING_MAX;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): a table of pointers is meant */
 	s->table = calloc(s->capacity, sizeof *s->table);
 	s->allow_count = c->allow_count;
 	s->allow = calloc(c->allow_count + 1, sizeof *s->allow);
@@ -291,13 +292,17 @@ static void reap(struct server *s)
 static void make_room(struct server *s)
 {
 	struct transfer *oldest = NULL;
+	int64_t since = INT64_MAX;
 
 	if (s->count < s->capacity)
 		return;
 	for (size_t i = 0; i < s->count; i++) {
 		struct transfer *t = s->table[i];
-		if (!transfer_active(t) && (!oldest || t->session.heard_at < oldest->session.heard_at))
+		int64_t heard_at = t->session.heard_at;
+		if (!transfer_active(t) && heard_at < since) {
 			oldest = t;
+			since = heard_at;
+		}
 	}
 	if (oldest)
 		oldest->session.state = SESSION_GONE;
@@ -399,7 +404,7 @@ static void take_packet(struct server *s, struct peer peer, const uint8_t *bytes
 static struct pl_error *receive(struct server *s, bool *more)
 {
 	uint8_t bytes[WIRE_PACKET_MAX];
-	struct sockaddr_in from;
+	struct sockaddr_in from = {0};
 	socklen_t length = sizeof from;
 	ssize_t n = recvfrom(s->fd, bytes, sizeof bytes, 0, (struct sockaddr *)&from, &length);
 
