@@ -71,29 +71,27 @@ static bool same_key(const char *a, const char *b)
 static void drop(struct tokens *t, size_t i)
 {
 	free(t->word[i]);
-	memmove(&t->word[i], &t->word[i + 1], (t->count - i - 1) * sizeof t->word[0]);
-	t->count--;
+	for (t->count--; i < t->count; i++)
+		t->word[i] = t->word[i + 1];
 }
 
 /* Puts token in the place of the first of its key; others of its key go. */
 static struct pl_error *put(struct tokens *t, const char *token)
 {
-	bool placed = false;
-	for (size_t i = 0; i < t->count;) {
-		if (!same_key(t->word[i], token)) {
-			i++;
-		} else if (placed) {
+	size_t place = 0;
+	while (place < t->count && !same_key(t->word[place], token))
+		place++;
+	if (place == t->count)
+		return tokens_add(t, token, strlen(token));
+	for (size_t i = t->count - 1; i > place; i--)
+		if (same_key(t->word[i], token))
 			drop(t, i);
-		} else {
-			char *copy = strdup(token);
-			if (copy == NULL)
-				return pl_error_nomem();
-			free(t->word[i]);
-			t->word[i++] = copy;
-			placed = true;
-		}
-	}
-	return placed ? NULL : tokens_add(t, token, strlen(token));
+	char *copy = strdup(token);
+	if (copy == NULL)
+		return pl_error_nomem();
+	free(t->word[place]);
+	t->word[place] = copy;
+	return NULL;
 }
 
 static void forget(struct tokens *t, const char *key)
