@@ -47,7 +47,7 @@ bool lease_mac(const char *text, size_t size, uint8_t ret[6])
 		if (i && (pos >= size || text[pos++] != ':'))
 			return false;
 		for (; pos < size && digits < 2 && hex(text[pos]) >= 0; digits++)
-			v = v << 4 | hex(text[pos++]);
+			v = v * 16 + hex(text[pos++]);
 		if (!digits)
 			return false;
 		ret[i] = (uint8_t)v;

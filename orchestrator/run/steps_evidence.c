@@ -265,7 +265,8 @@ static void tidy(struct run *r, const char *core)
 		bool unpacked = strcmp(kind, "core") == 0;
 		if (!gz && !(unpacked && r->scenario->keep == KEEP_REPORT))
 			continue;
-		if (unlink(gz ? r->dumped.path : core) == 0)
+		const char *file = gz ? r->dumped.path : core;
+		if (file != NULL && unlink(file) == 0)
 			json_array_remove(list, i);
 	}
 }

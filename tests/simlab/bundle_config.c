@@ -35,7 +35,7 @@ static void unescape(char *s)
 	char *to = s;
 	for (; *s != '\0'; s++) {
 		if (*s == '|' && hex(s[1]) >= 0 && hex(s[2]) >= 0) {
-			*to++ = (char)(hex(s[1]) << 4 | hex(s[2]));
+			*to++ = (char)(hex(s[1]) * 16 + hex(s[2]));
 			s += 2;
 		} else
 			*to++ = *s;

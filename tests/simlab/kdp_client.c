@@ -170,7 +170,7 @@ static struct pl_error *transmit(struct kdp_client *c, size_t size, const struct
 static bool take(struct kdp_client *c)
 {
 	uint8_t bytes[PACKET_MAX];
-	struct sockaddr_in from;
+	struct sockaddr_in from = {0};
 	socklen_t from_size = sizeof(from);
 	ssize_t n = recvfrom(c->fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &from_size);
 	if (n < 0 || chance(c, c->config.faults.loss_in))

@@ -117,7 +117,7 @@ static inline int fake_socket(const char *ip)
 static inline void fake_start(
 	struct fake_server *f, void (*script)(struct fake_server *, size_t, const struct fake_packet *))
 {
-	struct sockaddr_in a;
+	struct sockaddr_in a = {0};
 	socklen_t len = sizeof(a);
 	unsigned id = (unsigned)getpid();
 	memset(f, 0, sizeof(*f));
