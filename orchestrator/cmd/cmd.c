@@ -69,6 +69,9 @@ static struct pl_error *set_state(struct cmd_env *env, const char *given)
 {
 	if (given == NULL)
 		return default_state(&env->state);
+	/* A script's empty variable must not make the current folder the state. */
+	if (given[0] == '\0')
+		return pl_error_hint(pl_error_new(PL_ERR_USAGE, "--state is empty"), "name a folder");
 	if (given[0] == '/')
 		return pl_strdup(given, &env->state);
 	char here[4096];
@@ -90,7 +93,7 @@ static struct pl_error *set_color(struct cmd_env *env, const char *when)
 	return NULL;
 }
 
-static struct pl_error *fill_env(struct cmd_env *env, const struct cmd_input *in)
+static struct pl_error *fill_env(const struct cmd *cmd, struct cmd_env *env, const struct cmd_input *in)
 {
 	env->json = cmd_flag(in, "json");
 	env->quiet = cmd_flag(in, "quiet");
@@ -103,7 +106,7 @@ static struct pl_error *fill_env(struct cmd_env *env, const struct cmd_input *in
 		level = env->verbose > 1 ? PL_LOG_TRACE : PL_LOG_DEBUG;
 	env->log = (struct pl_log){.write = write_log, .arg = env, .level = level};
 	struct pl_error *e = set_color(env, cmd_value(in, "color"));
-	return e != NULL ? e : set_state(env, cmd_value(in, "state"));
+	return e != NULL || !cmd->uses_state ? e : set_state(env, cmd_value(in, "state"));
 }
 
 static int complain(const struct cmd_env *env, struct pl_error *e, const char *command)
@@ -140,7 +143,7 @@ static int run_command(const struct cmd *cmd, struct cmd_env *env, int argc, cha
 		code = print_help(cmd, env);
 	} else {
 		if (e == NULL)
-			e = fill_env(env, &in);
+			e = fill_env(cmd, env, &in);
 		if (e == NULL)
 			e = cmd->run(env, &in, &code);
 		if (e != NULL)
@@ -171,6 +174,14 @@ static void overview(const struct cmd *const *commands, FILE *f)
 
 static int no_such_command(const struct cmd *const *commands, const char *word)
 {
+	if (word[0] == '-') {
+		char option[100];
+		fprintf(stderr,
+			"paniclab: no command before %s: options follow the command; paniclab --help lists "
+			"both\n",
+			pl_escape_str(word, option, sizeof option));
+		return 2;
+	}
 	const char *names[64];
 	size_t n = 0;
 	for (; commands[n] != NULL && n < 64; n++)
@@ -185,6 +196,20 @@ static int no_such_command(const struct cmd *const *commands, const char *word)
 	return 2;
 }
 
+static const struct cmd *find_command(const struct cmd *const *commands, const char *word)
+{
+	if (strcmp(word, "--version") == 0)
+		word = "version";
+	while (*commands != NULL && strcmp((*commands)->name, word) != 0)
+		commands++;
+	return *commands;
+}
+
+static bool asks_for_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
 int cmd_main(const struct cmd *const *commands, int argc, char **argv)
 {
 	if (argc < 2) {
@@ -192,16 +217,15 @@ int cmd_main(const struct cmd *const *commands, int argc, char **argv)
 		return 2;
 	}
 	const char *word = argv[1];
-	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+	bool help = asks_for_help(word);
+	if (help && argc == 2) {
 		overview(commands, stdout);
 		return 0;
 	}
-	if (strcmp(word, "--version") == 0)
-		word = "version";
-	const struct cmd *const *found = commands;
-	while (*found != NULL && strcmp((*found)->name, word) != 0)
-		found++;
-	if (*found == NULL)
+	if (help)
+		word = argv[2];
+	const struct cmd *found = find_command(commands, word);
+	if (found == NULL)
 		return no_such_command(commands, word);
 	struct pl_cancel cancel;
 	struct cmd_env env = {.out = stdout, .err = stderr, .cancel = &cancel};
@@ -209,7 +233,7 @@ int cmd_main(const struct cmd *const *commands, int argc, char **argv)
 	if (e != NULL)
 		return complain(&env, e, word);
 	catch_signals(&cancel);
-	int code = run_command(*found, &env, argc - 2, argv + 2);
+	int code = help ? print_help(found, &env) : run_command(found, &env, argc - 2, argv + 2);
 	signal_target = NULL;
 	pl_cancel_deinit(&cancel);
 	return code;

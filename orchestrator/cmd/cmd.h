@@ -56,6 +56,7 @@ struct cmd {
 	const struct cmd_option *options; /* its own; the common ones are added */
 	size_t min_args;
 	size_t max_args;
+	bool uses_state; /* needs env.state; the others work without a HOME */
 	/** *exit_code starts as 0; an error decides it by its kind. */
 	struct pl_error *(*run)(struct cmd_env *env, const struct cmd_input *in, int *exit_code);
 };

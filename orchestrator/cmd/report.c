@@ -121,5 +121,6 @@ const struct cmd cmd_report = {
 	.example = "paniclab report 20261121\npaniclab report --json 20261121-101500-ab12 | jq .panic.string",
 	.min_args = 1,
 	.max_args = 1,
+	.uses_state = true,
 	.run = run,
 };

@@ -131,5 +131,6 @@ const struct cmd cmd_run = {
 	.options = options,
 	.min_args = 2,
 	.max_args = 2,
+	.uses_state = true,
 	.run = run,
 };

@@ -61,5 +61,6 @@ const struct cmd cmd_runs = {
 	.synopsis = "[options]",
 	.summary = "list runs, their state and what is still to be restored",
 	.example = "paniclab runs",
+	.uses_state = true,
 	.run = run,
 };

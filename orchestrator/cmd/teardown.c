@@ -147,5 +147,6 @@ const struct cmd cmd_teardown = {
 	.example = "paniclab teardown --all",
 	.options = options,
 	.max_args = 1,
+	.uses_state = true,
 	.run = run,
 };
