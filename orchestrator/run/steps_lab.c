@@ -59,6 +59,42 @@ static void note_simulated(struct run *r)
 	pl_error_free(e);
 }
 
+/* A run that was killed and not torn down would be covered up by a new one. */
+static struct pl_error *check_unrestored(const struct run *r)
+{
+	char **ids = NULL;
+	size_t count = 0;
+	struct pl_error *e = store_ids(r->o->state, &ids, &count);
+	for (size_t i = 0; e == NULL && i < count; i++) {
+		char *path = NULL;
+		struct journal_state s = {0};
+		e = pl_asprintf(&path, "%s/runs/%s/journal.ndjson", r->o->state, ids[i]);
+		if (e == NULL && (r->id == NULL || strcmp(ids[i], r->id) != 0) && pl_fs_exists(path))
+			e = journal_read(path, &s);
+		const char *vmx = s.begin == NULL ? "" : json_string_value(json_object_get(s.begin, "vmx"));
+		if (e == NULL && journal_pending(&s) > 0 && vmx != NULL && strcmp(vmx, r->vm.vmx) == 0)
+			e = pl_error_hint(
+				pl_error_at(pl_error_new(PL_ERR_RESTORE, "run %s is not restored", ids[i]),
+					"%s", r->vm.name),
+				"paniclab teardown %s", ids[i]);
+		journal_state_deinit(&s);
+		free(path);
+	}
+	store_ids_free(ids, count);
+	return e;
+}
+
+/* Neither on nor off: somebody's suspended VM, or what a killed run has left. */
+static struct pl_error *refuse_power(const struct run *r)
+{
+	struct pl_error *e = check_unrestored(r);
+	if (e != NULL)
+		return e;
+	e = pl_error_new(PL_ERR_LAB, "the VM is %s", vm_power_name(r->power_before));
+	return pl_error_hint(pl_error_at(e, "%s", r->vm.name),
+		"resume it or shut it down first: what is in its memory could not be put back");
+}
+
 struct pl_error *step_preflight(struct run *r, char *out)
 {
 	struct pl_error *e = check_files(r);
@@ -72,38 +108,10 @@ struct pl_error *step_preflight(struct run *r, char *out)
 	run_report(r, "vm",
 		json_pack("{s:s?, s:s?, s:s?}", "id", r->vm.id, "vmx", r->vm.vmx, "name", r->vm.name));
 	if (r->power_before != VM_POWER_OFF && r->power_before != VM_POWER_ON)
-		return pl_error_hint(
-			pl_error_at(pl_error_new(PL_ERR_LAB, "the VM is %s", vm_power_name(r->power_before)),
-				"%s", r->vm.name),
-			"resume it or shut it down first: what is in its memory could not be put back");
+		return refuse_power(r);
 	SAY("%s is %s", r->vm.name, vm_power_name(r->power_before));
 	note_simulated(r);
 	return serial_open(&r->serial, r->vm.vmx);
-}
-
-/* A run that was killed and not torn down would be covered up by a new one. */
-static struct pl_error *check_unrestored(const struct run *r)
-{
-	char **ids = NULL;
-	size_t count = 0;
-	struct pl_error *e = store_ids(r->o->state, &ids, &count);
-	for (size_t i = 0; e == NULL && i < count; i++) {
-		char *path = NULL;
-		struct journal_state s = {0};
-		e = pl_asprintf(&path, "%s/runs/%s/journal.ndjson", r->o->state, ids[i]);
-		if (e == NULL && strcmp(ids[i], r->id) != 0 && pl_fs_exists(path))
-			e = journal_read(path, &s);
-		const char *vmx = s.begin == NULL ? "" : json_string_value(json_object_get(s.begin, "vmx"));
-		if (e == NULL && journal_pending(&s) > 0 && vmx != NULL && strcmp(vmx, r->vm.vmx) == 0)
-			e = pl_error_hint(
-				pl_error_at(pl_error_new(PL_ERR_RESTORE, "run %s is not restored", ids[i]),
-					"%s", r->vm.name),
-				"paniclab teardown %s", ids[i]);
-		journal_state_deinit(&s);
-		free(path);
-	}
-	store_ids_free(ids, count);
-	return e;
 }
 
 struct pl_error *step_lock(struct run *r, char *out)

@@ -119,9 +119,42 @@ signals_at() {
 	end
 }
 
-# The folder of the newest run.
+# kill_at_event TEXT | COUNT: kill -9 of what `begin` began, at the lab's next
+# event with TEXT, or after COUNT events. SIGNALLED as above.
+kill_at_event() {
+	[ -p "$WORK/events" ] || mkfifo "$WORK/events"
+	tail -n +$(($(wc -l <"$LAB/log/events.log") + 1)) -F "$LAB/log/events.log" >"$WORK/events" 2>/dev/null &
+	watcher=$!
+	# Lines that nobody reads would fill the pipe and stop it.
+	cat <&3 >>"$ERR" &
+	reader=$!
+	# The watcher's end: when paniclab ends by itself before the event.
+	(
+		while kill -0 "$PID" 2>/dev/null; do sleep 0.1; done
+		kill $watcher
+	) 2>/dev/null &
+	ender=$!
+	case $1 in
+	*[!0-9]*) grep -qm 1 "$1" <"$WORK/events" ;;
+	*) [ "$(head -n "$1" <"$WORK/events" | wc -l)" -eq "$1" ] ;;
+	esac
+	SIGNALLED=$?
+	[ $SIGNALLED -ne 0 ] || kill -s KILL "$PID"
+	wait "$PID" 2>/dev/null
+	STATUS=$?
+	kill $watcher 2>/dev/null
+	wait $watcher $ender $reader 2>/dev/null
+	exec 3<&-
+}
+
+# The folder of the newest run. By the clock: an id knows only seconds.
 run_dir() {
-	find "$STATE/runs" -mindepth 1 -maxdepth 1 -type d | LC_ALL=C sort | tail -n 1
+	find "$STATE/runs" -mindepth 1 -maxdepth 1 -type d -exec ls -1td {} + | head -n 1
+}
+
+# What `paniclab runs` says of it.
+run_row() {
+	paniclab runs 2>/dev/null | grep "^$(basename "$(run_dir)")" | tr -s ' '
 }
 
 # field JQ-EXPRESSION: of the newest report.

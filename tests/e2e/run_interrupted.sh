@@ -18,7 +18,7 @@ ok $? "it names its steps"
 outcome() {
 	is "$SIGNALLED $STATUS" "0 $1" "$3: ends with $1"
 	[ "$STATUS" -eq "$1" ] || show "$ERR"
-	has "$(paniclab runs 2>&1 | tail -n 1 | tr -s ' ')" " $2 restored" "$3: runs says $2"
+	has "$(run_row)" " $2 restored" "$3: runs says $2"
 	is "$(field '.outcome + " " + (.restored.complete | tostring)')" "$2 true" "$3: and so does the report"
 	is "$(field '[.steps[] | select(.undo == "failed")] | length')" 0 "$3: no undo failed"
 	same "$3: the lab is what it was"
