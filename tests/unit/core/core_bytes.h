@@ -53,6 +53,12 @@ static inline void put_header(uint8_t *p, uint32_t file_type, uint32_t count, ui
 	w32(p + 20, size);
 }
 
+/* With its NUL. */
+static inline void put_text(void *at, const char *text)
+{
+	memcpy(at, text, strlen(text) + 1);
+}
+
 static inline void core_begin(struct core_bytes *c)
 {
 	memset(c, 0, sizeof *c);

@@ -113,7 +113,7 @@ static void takes_notes(void **state)
 	char version[300] = {1, 0, 0, 0};
 	uint8_t spec[40] = {1, 0, 0, 0, 1, 0, 0, 0};
 
-	strcpy(version + 4, KERNEL "; UUID=" UUID "; " STEXT);
+	put_text(version + 4, KERNEL "; UUID=" UUID "; " STEXT);
 	w64(spec + 8, TEXT);
 	memcpy(spec + 16, uuid_bytes, 16);
 	core_begin(&bytes);
@@ -155,11 +155,11 @@ static void searches_memory_without_notes(void **state)
 	(void)state;
 	core_begin(&bytes);
 	uint8_t *other = core_pages(&bytes, 0xffffff8010000000, 2);
-	strcpy((char *)other + 100, "Darwin Kernel Version %s"); /* a format string is not a version */
-	put_header(other + PAGE, 2, 0, 0);                       /* a program, not the kernel */
+	put_text(other + 100, "Darwin Kernel Version %s"); /* a format string is not a version */
+	put_header(other + PAGE, 2, 0, 0);                 /* a program, not the kernel */
 	uint8_t *text = core_pages(&bytes, TEXT, 2);
 	put_kernel_header(text, TEXT);
-	strcpy((char *)text + PAGE - 20, KERNEL);
+	put_text(text + PAGE - 20, KERNEL);
 	identify();
 	assert_kernel();
 	assert_string_equal(id.source, "memory");
@@ -183,10 +183,10 @@ static void prefers_the_most_complete_panic_text(void **state)
 	(void)state;
 	core_begin(&bytes);
 	uint8_t *p = core_pages(&bytes, 0xffffff8020000000, 4);
-	strcpy((char *)p + 16, "panic(cpu %d caller 0x%016llx): "); /* the kernel's format string */
-	strcpy((char *)p + 200, "panic(cpu 0 caller 0xffffff8000000001): old scrap");
-	strcpy((char *)p + PAGE - 30, PANIC_HEAD PANIC_TAIL);
-	strcpy((char *)p + 3 * PAGE, PANIC_HEAD);
+	put_text(p + 16, "panic(cpu %d caller 0x%016llx): "); /* the kernel's format string */
+	put_text(p + 200, "panic(cpu 0 caller 0xffffff8000000001): old scrap");
+	put_text(p + PAGE - 30, PANIC_HEAD PANIC_TAIL);
+	put_text(p + 3 * PAGE, PANIC_HEAD);
 	identify();
 	assert_string_equal(id.panic_text, PANIC_HEAD PANIC_TAIL);
 	assert_int_equal(id.panic_size, strlen(PANIC_HEAD PANIC_TAIL));
@@ -202,15 +202,15 @@ static void takes_the_panic_header(void **state)
 	static const char noise[] = "mp_kdp_enter() timed-out on cpu 3\n";
 	core_begin(&bytes);
 	uint8_t *p = core_pages(&bytes, 0xffffff8020000000, 2);
-	strcpy((char *)p, PANIC_HEAD PANIC_TAIL); /* the message buffer's copy */
-	memcpy(p + 2048, "DEED", 4);              /* a stray magic: offset 0 */
+	put_text(p, PANIC_HEAD PANIC_TAIL); /* the message buffer's copy */
+	memcpy(p + 2048, "DEED", 4);        /* a stray magic: offset 0 */
 	uint8_t *head = p + PAGE;
 	memcpy(head, "DEED", 4);
 	w32(head + 8, 2);
 	w32(head + 24, 0x80);
 	w32(head + 28, (uint32_t)strlen(PANIC_HEAD PANIC_TAIL) + sizeof noise - 1);
-	strcpy((char *)head + 0x80, noise);
-	strcat((char *)head + 0x80, PANIC_HEAD PANIC_TAIL "beyond the length");
+	put_text(head + 0x80, noise);
+	put_text(head + 0x80 + strlen(noise), PANIC_HEAD PANIC_TAIL "beyond the length");
 	identify();
 	assert_true(id.panic_header);
 	assert_true(id.panic_address == 0xffffff8020000000 + PAGE + 0x80);
@@ -314,7 +314,7 @@ static void format_strings_do_not_hide_the_panic(void **state)
 	uint8_t *p = core_pages(&bytes, 0xffffff8020000000, 20);
 	for (size_t i = 0; i < 4000; i++)
 		memcpy(p + i * 16, "panic(cpu %d", 13);
-	strcpy((char *)p + 18 * PAGE, PANIC_HEAD);
+	put_text(p + 18 * PAGE, PANIC_HEAD);
 	identify();
 	assert_string_equal(id.panic_text, PANIC_HEAD);
 }

@@ -79,7 +79,7 @@ static void make_core(void)
 	core_ident(&bytes, KERNEL "; UUID=" UUID "; stext=0xffffff8017400000");
 	uint8_t *p = core_pages(&bytes, TEXT, 2);
 	put_kernel_header(p, TEXT);
-	strcpy((char *)p + PAGE + 64, PANIC);
+	put_text(p + PAGE + 64, PANIC);
 	core_thread(&bytes, 0x100);
 	core_thread(&bytes, 0x200);
 }
@@ -201,7 +201,7 @@ static void knows_kernels_and_kexts(void **state)
 	static uint8_t b[3 * PAGE];
 	memset(b, 0, sizeof b);
 	put_kernel_header(b, 0xffffff8000200000);
-	strcpy((char *)b + PAGE + 7, KERNEL);
+	put_text(b + PAGE + 7, KERNEL);
 	look(b, sizeof b);
 	assert_string_equal(text("kind"), "kernel");
 	assert_string_equal(text("kernel_uuid"), UUID);
@@ -241,7 +241,7 @@ static void reads_the_header_of_an_on_disk_core(void **state)
 	w64(b + 40, 0x1234);
 	memcpy(b + 48, "kernel", 6);
 	memcpy(b + 80, "panic_stackshot.", 16); /* not terminated */
-	strcpy((char *)b + PAGE, PANIC);
+	put_text(b + PAGE, PANIC);
 	look(b, sizeof b);
 	assert_string_equal(text("kind"), "kdumpimg");
 	json_t *files = json_object_get(doc, "files");

@@ -56,10 +56,10 @@ static struct script_reply put_power(struct machine *m, const char *request)
 	static const char *const results[][2] = {{"on", "poweredOn"}, {"off", "poweredOff"},
 		{"shutdown", "poweredOff"}, {"unpause", "poweredOn"}};
 	const char *word = strstr(request, "\r\n\r\n") + 4;
+	size_t used = strlen(m->words);
 	char body[64];
 
-	strncat(m->words, word, sizeof(m->words) - strlen(m->words) - 2);
-	strcat(m->words, " ");
+	snprintf(m->words + used, sizeof(m->words) - used, "%s ", word);
 	if (!strncmp(m->state, "powering", 8))
 		return say(m, "409 Conflict", "{\"Code\":1,\"Message\":\"a change is under way\"}");
 	for (size_t i = 0; i < 4 && !m->put_ignored; i++)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,17 +88,15 @@ static void test_error_words(void **state)
 /* csrutil's output, line by line as facts.sh passes it on. */
 static struct guest_facts sip(const char *version, const char *csrutil)
 {
-	char text[4096] = "nvram_boot_args_set=0\nproduct_version=";
+	char text[4096];
 	struct guest_facts f;
-	strcat(strcat(text, version), "\n");
+	int size = snprintf(text, sizeof text, "nvram_boot_args_set=0\nproduct_version=%s\n", version);
 	for (const char *line = csrutil; *line != '\0';) {
-		size_t n = strcspn(line, "\n");
-		strcat(text, "csrutil=");
-		strncat(text, line, n);
-		strcat(text, "\n");
+		int n = (int)strcspn(line, "\n");
+		size += snprintf(text + size, sizeof text - (size_t)size, "csrutil=%.*s\n", n, line);
 		line += n + (line[n] == '\n');
 	}
-	struct guest_output o = parse(text, strlen(text));
+	struct guest_output o = parse(text, (size_t)size);
 	assert_null(facts_parse(&o, &f));
 	guest_output_deinit(&o);
 	return f;

@@ -84,7 +84,7 @@ static inline int setup(void **state)
 {
 	struct lab *lab = calloc(1, sizeof *lab);
 
-	strcpy(lab->dir, "/tmp/paniclab-server-XXXXXX");
+	snprintf(lab->dir, sizeof lab->dir, "/tmp/paniclab-server-XXXXXX");
 	assert_non_null(mkdtemp(lab->dir));
 	server_config_init(&lab->config);
 	lab->config.bind = "127.0.0.1";
