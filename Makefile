@@ -187,7 +187,8 @@ bench: all simlab
 
 deps:
 	@sh tools/deps.sh
-demo: deps
+demo:
+	@sh tools/deps.sh demo
 	$(submake) all simlab
 	@sh tools/demo.sh $(BUILD)
 check:

@@ -1,14 +1,19 @@
 #!/bin/sh
-# Installs what building, testing and the demonstration need, and only what is
-# missing. Debian and its kin by apt-get, macOS by Homebrew.
+# Installs what is missing of what a purpose needs: sh tools/deps.sh demo|all
+# demo: to build and to run the simulated lab; all: also the tests and linters.
+# Debian and its kin by apt-get, macOS by Homebrew.
 set -eu
+purpose=${1:-all}
 
 say() { echo "deps: $*"; }
 
 debian() {
 	wanted='gcc make pkg-config libcurl4-openssl-dev libjansson-dev libssh2-1-dev zlib1g-dev libyaml-dev
-		libcmocka-dev libmicrohttpd-dev openssh-server openssh-client curl gzip
-		clang clang-format clang-tidy libclang-rt-dev cppcheck shellcheck dash mandoc lldb-14 python3-lldb-14 llvm-14'
+		libmicrohttpd-dev openssh-server openssh-client'
+	if [ "$purpose" = all ]; then
+		wanted="$wanted libcmocka-dev curl gzip file openssl tidy lldb-14 python3-lldb-14 llvm-14
+			clang clang-format clang-tidy libclang-rt-dev cppcheck shellcheck dash mandoc"
+	fi
 	missing=
 	for p in $wanted; do
 		if ! dpkg-query -W -f '${Status}\n' "$p" 2>/dev/null | grep -q '^install ok installed'; then
@@ -44,7 +49,11 @@ debian() {
 
 homebrew() {
 	missing=
-	for p in pkgconf curl jansson libssh2 zlib libyaml cmocka libmicrohttpd cppcheck shellcheck dash llvm; do
+	wanted='pkgconf curl jansson libssh2 zlib libyaml libmicrohttpd'
+	if [ "$purpose" = all ]; then
+		wanted="$wanted cmocka cppcheck shellcheck dash llvm"
+	fi
+	for p in $wanted; do
 		brew list --versions "$p" >/dev/null 2>&1 || missing="$missing $p"
 	done
 	if [ -z "$missing" ]; then
