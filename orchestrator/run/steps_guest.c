@@ -61,7 +61,8 @@ struct pl_error *step_facts(struct run *r, char *out)
 	SAY("%s (%s), xnu-%s %s, SIP %s, %s", r->facts.product_version, r->facts.build, r->facts.xnu,
 		r->facts.variant, r->facts.sip, r->facts.interface);
 	e = check_sip(r);
-	if (e == NULL && strstr(r->facts.nic_driver, "vmxnet3") != NULL && needs_core(r))
+	/* The driver's class is AppleVmxnet3Ethernet. */
+	if (e == NULL && strstr(r->facts.nic_driver, "mxnet3") != NULL && needs_core(r))
 		pl_log(r->log, PL_LOG_WARN,
 			"%s: the NIC is a vmxnet3, over which no kernel is known to dump; e1000e is",
 			r->cfg->name);
