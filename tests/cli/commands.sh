@@ -3,37 +3,11 @@
 # exit codes, what goes to which stream, colours, where state goes.
 # shellcheck disable=SC2317 # most functions are called by check, by name
 set -u
+. tests/cli/lib.sh
 
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-case $PANICLAB in /*) ;; *) PANICLAB=$PWD/$PANICLAB ;; esac
 HOME=$dir/home
 export HOME
 unset XDG_STATE_HOME NO_COLOR
-n=0
-failed=0
-
-check() {
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$dir/log" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$dir/log" "$dir/out" "$dir/err"
-		failed=1
-	fi
-}
-
-# run STATUS ARGUMENT...: paniclab must exit with it; $dir/out and $dir/err hold what it said.
-run() {
-	want=$1
-	shift
-	"$PANICLAB" "$@" >"$dir/out" 2>"$dir/err"
-	got=$?
-	[ "$got" -eq "$want" ] || { echo "exit $got, not $want"; return 1; }
-}
 
 out() { grep -qF -e "$1" "$dir/out"; }
 no_out() { [ ! -s "$dir/out" ]; }
@@ -178,5 +152,4 @@ if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
 	check '... an empty one does not count' no_color_empty
 	check '... not with --color=never' never
 fi
-echo "1..$n"
-exit $failed
+done_testing

@@ -1,35 +1,8 @@
 #!/bin/sh
 # paniclab init and validate, as a user or a script meets them.
+# shellcheck disable=SC2317 # most functions are called by check, by name
 set -u
-
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-case $PANICLAB in /*) ;; *) PANICLAB=$PWD/$PANICLAB ;; esac
-n=0
-failed=0
-
-# check NAME COMMAND...: one test, ok if the command succeeds.
-check() {
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$dir/log" 2>&1; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$dir/log"
-		failed=1
-	fi
-}
-
-# run STATUS ARGUMENTS...: paniclab must exit with it; $dir/out and $dir/err hold what it said.
-run() {
-	want=$1
-	shift
-	"$PANICLAB" "$@" >"$dir/out" 2>"$dir/err"
-	got=$?
-	[ "$got" -eq "$want" ] || { echo "exit $got, not $want"; cat "$dir/out" "$dir/err"; return 1; }
-}
+. tests/cli/lib.sh
 
 # err LINE: standard error is that line and nothing else, standard output empty.
 err() {
@@ -144,5 +117,4 @@ check "validate needs a file" file_is_required
 check "a secret in the wrong place is not shown" secrets_stay_unsaid
 check "the manual's lab is accepted" manual_example 1
 check "the manual's scenario is accepted" manual_example 2
-echo "1..$n"
-exit $failed
+done_testing

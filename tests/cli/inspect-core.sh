@@ -1,29 +1,12 @@
 #!/bin/sh
 # paniclab inspect on the simulated kernel's cores; lldb, where there is one, is the judge.
+# shellcheck disable=SC2317 # most functions are called by check, by name
 set -u
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
+. tests/cli/lib.sh
 if [ ! -x "$BUILD/kernsim" ]; then
 	echo "1..0 # SKIP no kernsim"
 	exit 0
 fi
-count=0
-failed=0
-check() { # check NAME COMMAND...
-	name=$1
-	shift
-	count=$((count + 1))
-	if "$@"; then
-		echo "ok $count - $name"
-	else
-		echo "not ok $count - $name"
-		failed=1
-	fi
-}
-skip() {
-	count=$((count + 1))
-	echo "ok $count - $1 # SKIP $2"
-}
 json() { "$PANICLAB" inspect --json "$1" >"$dir/out" 2>"$dir/err"; }
 value() { sed -n "s/^  \"$1\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$/\1/p" "$dir/out"; }
 is() { [ "$(value "$1")" = "$2" ]; }
@@ -101,5 +84,4 @@ for identity in lc-ident kern-ver-str main-bin-spec none; do
 	check "identity by $identity: load address" is load_address "$load"
 done
 
-echo "1..$count"
-exit $failed
+done_testing

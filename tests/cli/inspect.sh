@@ -1,21 +1,8 @@
 #!/bin/sh
 # paniclab inspect: texts, gzip by the gzip program, hostile names and bytes, exit codes.
+# shellcheck disable=SC2317 # most functions are called by check, by name
 set -u
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-count=0
-failed=0
-check() { # check NAME COMMAND...
-	name=$1
-	shift
-	count=$((count + 1))
-	if "$@"; then
-		echo "ok $count - $name"
-	else
-		echo "not ok $count - $name"
-		failed=1
-	fi
-}
+. tests/cli/lib.sh
 has() { grep -qF -- "$1" "$2"; }
 json() { "$PANICLAB" inspect --json "$1" >"$dir/out" 2>"$dir/err"; }
 # The value of a top-level string or number.
@@ -101,5 +88,4 @@ check 'help: exit 0' code 0 --help
 mkfifo "$dir/fifo"
 check 'a FIFO does not hang it' code 2 "$dir/fifo"
 
-echo "1..$count"
-exit $failed
+done_testing

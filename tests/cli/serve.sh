@@ -1,7 +1,8 @@
 #!/bin/sh
 # paniclab serve, against the simulated kernel's own sender: events, files, exit codes, signals.
+# shellcheck disable=SC2317 # most functions are called by check, by name
 set -u
-dir=$(mktemp -d) || exit 1
+. tests/cli/lib.sh
 server=
 stop() {
 	[ -z "$server" ] || kill "$server" 2>/dev/null
@@ -9,25 +10,12 @@ stop() {
 	server=
 }
 trap 'stop; rm -rf "$dir"' EXIT
-count=0
-failed=0
-check() { # check NAME COMMAND...
-	name=$1
-	shift
-	count=$((count + 1))
-	if "$@"; then
-		echo "ok $count - $name"
-	else
-		echo "not ok $count - $name"
-		failed=1
-	fi
-}
 has() { grep -qF -- "$1" "$dir/out"; }
 until_has() { # until_has TEXT: a line of the server, or ten seconds
 	tries=0
 	until has "$1"; do
 		tries=$((tries + 1))
-		[ $tries -lt 1000 ] || return 1
+		[ "$tries" -lt 1000 ] || return 1
 		sleep 0.01
 	done
 }
@@ -43,7 +31,7 @@ serve() {
 send() { "$BUILD/kernsim" send --server "127.0.0.1:$port" --from 127.0.0.2 --timeout 60s "$@" >"$dir/sent" 2>&1; }
 ends() { # ends CODE: the server does within ten seconds, with that exit code
 	tries=0
-	while kill -0 "$server" 2>/dev/null && [ $tries -lt 1000 ]; do
+	while kill -0 "$server" 2>/dev/null && [ "$tries" -lt 1000 ]; do
 		tries=$((tries + 1))
 		sleep 0.01
 	done
@@ -61,7 +49,7 @@ field() {
 is() { [ "$(field "$1" "$2" "$3")" = "$4" ]; }
 is_file() { cmp -s "$dir/$1" "$dir/dumps/$2"; }
 absent() { [ ! -e "$dir/dumps/$1" ]; }
-mode_is_0600() { ls -l "$dir/dumps/$1" | grep -q '^-rw-------'; }
+mode_is_0600() { [ -n "$(find "$dir/dumps/$1" -perm 600)" ]; }
 
 "$BUILD/kernsim" core --size 4M --out "$dir/core" >/dev/null || exit 1
 gzip -c <"$dir/core" >"$dir/core.gz"
@@ -77,14 +65,14 @@ check "the file is what was sent" is_file core.gz core-a.gz
 check "it is private" mode_is_0600 core-a.gz
 check "no partial file is left" absent core-a.gz.partial
 check "started says the features" is started core-a.gz features 3
-check "done says complete" is done core-a.gz status complete
-check "done says gzip ok" is done core-a.gz gzip ok
-check "done says the bytes" is done core-a.gz bytes "$(wc -c <"$dir/core.gz" | tr -d ' ')"
+check "done says complete" is 'done' core-a.gz status complete
+check "done says gzip ok" is 'done' core-a.gz gzip ok
+check "done says the bytes" is 'done' core-a.gz bytes "$(wc -c <"$dir/core.gz" | tr -d ' ')"
 
 serve --once
 send --file "$dir/cut.gz" --name cut.gz
 check "--once exits 1 after a truncated gzip with a clean end" ends 1
-check "done says truncated" is done cut.gz gzip truncated
+check "done says truncated" is 'done' cut.gz gzip truncated
 check "it stays as incomplete" is_file cut.gz cut.gz.incomplete
 check "and not under the final name" absent cut.gz
 
@@ -108,7 +96,7 @@ check "a log in smaller packets" is_file long-log paniclog-c
 send --log --file "$dir/long-log" --name systemlog-d --wrq old
 check "a log of an old kernel" is_file long-log systemlog-d
 send --core 4M --seeks --name core-seeks
-check "a bare core with seeks is whole" is done core-seeks status complete
+check "a bare core with seeks is whole" is 'done' core-seeks status complete
 check "and is the same core" is_file core core-seeks
 send --file "$dir/core.gz" --name core-lossy.gz --loss 1 --dup 1 --seed 7
 check "losses and duplicates" is_file core.gz core-lossy.gz
@@ -135,7 +123,7 @@ kill -TERM "$server"
 check "SIGTERM exits 0" ends 0
 kill "$sender" 2>/dev/null
 wait "$sender" 2>/dev/null
-check "what was under way is incomplete" is done core-stopped status incomplete
+check "what was under way is incomplete" is 'done' core-stopped status incomplete
 check "and named so" [ -e "$dir/dumps/core-stopped.incomplete" ]
 
 # ---- the dump dies ----
@@ -149,7 +137,7 @@ serve --once --decompress
 send --file "$dir/core.gz" --name unpack.gz
 check "--decompress exits 0" ends 0
 check "the core is decompressed beside the dump" is_file core unpack
-check "done says where" is done unpack.gz core "$dir/dumps/unpack"
+check "done says where" is 'done' unpack.gz core "$dir/dumps/unpack"
 check "and the kernel's UUID" grep -q '"kernel_uuid":"[0-9A-F-]*"' "$dir/out"
 
 # ---- the command line ----
@@ -158,7 +146,7 @@ send --generate 10 --name not-allowed
 check "--allow refuses others" is refused not-allowed code 2
 serve --max-size 1M
 send --generate 2M --name too-big
-check "--max-size" is done too-big status incomplete
+check "--max-size" is 'done' too-big status incomplete
 stop
 fails_with_2() { "$PANICLAB" serve "$@" >"$dir/out" 2>"$dir/err"; [ $? = 2 ]; }
 check "a bad address is misuse" fails_with_2 --bind localhost
@@ -168,5 +156,4 @@ check "a bad size is misuse" fails_with_2 --max-size big
 check "a bad time is misuse" fails_with_2 --idle-timeout never
 dry() { "$PANICLAB" serve --dry-run --bind 127.0.0.1 --dir "$dir/none" >"$dir/out" && has "$dir/none" && [ ! -e "$dir/none" ]; }
 check "--dry-run makes nothing" dry
-echo "1..$count"
-exit $failed
+done_testing
