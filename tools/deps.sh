@@ -11,7 +11,7 @@ debian() {
 	wanted='gcc make pkg-config libcurl4-openssl-dev libjansson-dev libssh2-1-dev zlib1g-dev libyaml-dev
 		libmicrohttpd-dev openssh-server openssh-client'
 	if [ "$purpose" = all ]; then
-		wanted="$wanted libcmocka-dev curl gzip file openssl tidy lldb-14 python3-lldb-14 llvm-14
+		wanted="$wanted libcmocka-dev curl gzip file jq openssl tidy lldb-14 python3-lldb-14 llvm-14
 			clang clang-format clang-tidy libclang-rt-dev cppcheck shellcheck dash mandoc"
 	fi
 	missing=
@@ -51,7 +51,7 @@ homebrew() {
 	missing=
 	wanted='pkgconf curl jansson libssh2 zlib libyaml libmicrohttpd'
 	if [ "$purpose" = all ]; then
-		wanted="$wanted cmocka cppcheck shellcheck dash llvm"
+		wanted="$wanted cmocka coreutils jq cppcheck shellcheck dash llvm"
 	fi
 	for p in $wanted; do
 		brew list --versions "$p" >/dev/null 2>&1 || missing="$missing $p"
