@@ -54,6 +54,7 @@ lab_start() {
 		echo "Bail out! the simulated lab does not start"
 		exit 1
 	}
+	# shellcheck disable=SC1091 # simlab start writes it
 	. "$LAB/lab.env"
 	PASSWORD=$(cat "$SIMLAB_PASSWORD_FILE")
 }

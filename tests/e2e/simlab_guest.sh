@@ -32,7 +32,7 @@ is "$(g 'sudo id -u; sudo sh -c "id -gn"')" "$(printf '0\nwheel')" "sudo gives r
 g 'touch /System/Library/Extensions/x' 2>/dev/null
 is $? 1 "the user may not write to /System"
 is "$(g 'sudo touch /System/Library/Extensions/x && sudo chown root:wheel /System/Library/Extensions/x && echo done')" \
-	done "root may, and chown works"
+	"done" "root may, and chown works"
 has "$(g 'reboot 2>&1')" "Operation not permitted" "reboot needs root"
 has "$(g 'dtrace -w -n "BEGIN{ panic(); }" 2>&1')" "additional privileges" "so does dtrace"
 
@@ -44,6 +44,7 @@ has "$(g 'sed -r s/a/b/ /etc/hosts 2>&1')" "illegal option -- r" "and sed -r"
 is "$(g 'printf "a\n" >/tmp/f; sed -i "" s/a/b/ /tmp/f; cat /tmp/f; ls /tmp')" "$(printf 'b\nf')" "sed -i takes a suffix"
 is "$(g 'md5 -q /etc/hosts')" "$(md5sum "$LAB/disk/private/etc/hosts" | cut -d' ' -f1)" "md5"
 is "$(g 'command -v apt-get systemctl ip python3 perl timeout stdbuf realpath ldd gcc')" "" "no tool of Linux leaks"
+# shellcheck disable=SC2016 # the guest expands it
 is "$(g 'echo $PATH')" /usr/bin:/bin:/usr/sbin:/sbin "PATH"
 
 # NVRAM and SIP, on

@@ -1,5 +1,6 @@
 #!/bin/sh
 # The simulated vmrest keeps to what is known of the real one.
+# shellcheck disable=SC2119 # no options is a choice
 set -u
 . tests/e2e/lib-simlab.sh
 
@@ -33,6 +34,7 @@ is "$(rest PUT "$VM/power" '"on"' | head -n 1 | jq -r .Code)" 100 "... code 100,
 is "$(rest PUT "$VM/power" pause | tail -n 1)" 409 "pausing what is off: 409"
 is "$(rest PUT "$VM/power" on | head -n 1 | jq -r .power_state)" poweringOn "the answer comes before the state"
 is "$(rest GET "$VM/ip" | tail -n 1)" 500 "no address until Tools report"
+# shellcheck disable=SC2317 # wait_for calls it, by name
 power_is() {
 	[ "$(rest GET "$VM/power" | head -n 1 | jq -r .power_state)" = "$1" ]
 }

@@ -134,6 +134,7 @@ vmrun start "$SIMLAB_VMX" nogui
 guest_up
 lab_stop
 # Where init is slow to collect it, a zombie may be left: no program runs in it.
+# shellcheck disable=SC2317 # wait_for calls it, by name
 gone() { ! grep -qs . "/proc/$pid/cmdline"; }
 wait_for 10 gone
 ok $? "stop leaves no process"
@@ -144,6 +145,7 @@ ok $? "and no port"
 is "$(vmrun list)" "Error: the simulated lab in ${SIMLAB_VMRUN%/vmrun} is not running" "the stand-ins say that it is gone"
 # A host that gives no user namespaces
 if unshare -Ur true 2>/dev/null; then
+	# shellcheck disable=SC2016 # the inner shell's arguments
 	unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces; "$1" start --dir "$2" --port 0 --ssh-port 0' \
 		sh "$SIMLAB" "$WORK/other" 2>"$WORK/refused"
 	is $? 3 "no user namespaces: 3"
