@@ -1,5 +1,6 @@
 #include "tests/simlab/bundle_nvram.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,7 +55,7 @@ static struct pl_error *add(struct nvram *n, const uint8_t guid[16], uint32_t at
 	struct nvram_variable *v = &all[n->count];
 	*v = (struct nvram_variable){.attributes = attributes, .size = size};
 	memcpy(v->guid, guid, 16);
-	strncpy(v->name, name, sizeof v->name - 1);
+	snprintf(v->name, sizeof v->name, "%s", name);
 	v->value = malloc(size + 1);
 	if (v->value == NULL)
 		return pl_error_nomem();

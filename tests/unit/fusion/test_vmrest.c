@@ -72,8 +72,8 @@ static void power_against(
 	script_end(s);
 }
 
-#define GOOD {SCRIPT_SEND, HEAD("200 OK") "{\"power_state\":\"poweredOn\"}"}
-static const struct script_reply good = GOOD;
+#define GOOD SCRIPT_SEND, HEAD("200 OK") "{\"power_state\":\"poweredOn\"}"
+static const struct script_reply good = {GOOD};
 
 static void request_is_what_the_spec_asks_for(void **state)
 {
@@ -239,7 +239,7 @@ static void reads_are_tried_again(void **state)
 {
 	static const struct script_reply resets[] = {{SCRIPT_RESET, NULL},
 		{SCRIPT_RESET, "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"},
-		{SCRIPT_SEND, HEAD("503 Service Unavailable") ""}, GOOD};
+		{SCRIPT_SEND, HEAD("503 Service Unavailable") ""}, {GOOD}};
 	static const struct script_reply never = {SCRIPT_RESET, NULL};
 	char line[512];
 	int requests;

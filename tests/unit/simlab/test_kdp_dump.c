@@ -90,7 +90,7 @@ static void test_bare_core_in_full_packets(void **state)
 static void test_gzip_stream(void **state)
 {
 	(void)state;
-	uint8_t bytes[5000], got[8000], out[8000];
+	uint8_t bytes[5000], got[8000] = {0}, out[8000];
 	sample(bytes);
 	fake_start(&server, fake_polite);
 	struct kdp_client *c = client(1);
