@@ -58,7 +58,7 @@ static void apply_headline(struct guest_facts *f, bool custom)
 			*each[i] = all;
 }
 
-static void apply_line(struct guest_facts *f, const char *line)
+static void apply_line(struct guest_facts *f, int *internal, const char *line)
 {
 	const struct {
 		const char *label;
@@ -67,13 +67,25 @@ static void apply_line(struct guest_facts *f, const char *line)
 		{"DTrace Restrictions", &f->sip_dtrace},
 		{"NVRAM Protections", &f->sip_nvram},
 		{"Kext Signing", &f->sip_kext},
-		{"Debugging Restrictions", &f->sip_debug},
+		{"Apple Internal", internal},
 	};
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
 		const char *value = after_label(line, lines[i].label);
 		if (value != NULL)
 			*lines[i].ret = state_of(value);
 	}
+}
+
+/*
+ * csrutil's "Debugging Restrictions" are task_for_pid()'s. For the kernel's own
+ * debugger xnu (bsd/kern/kern_csr.c, csr_check()) takes unsigned kexts or Apple
+ * Internal as leave.
+ */
+static int kernel_debugging(const struct guest_facts *f, int internal)
+{
+	if (f->sip_kext == 0 || internal == 1)
+		return 0;
+	return f->sip_kext == 1 && internal == 0 ? 1 : -1;
 }
 
 /* SIP came with 10.11; before it nothing is restricted. */
@@ -90,6 +102,7 @@ static struct pl_error *parse_sip(const struct guest_output *o, struct guest_fac
 {
 	struct pl_error *e = pl_strdup("", &f->sip);
 	bool custom = false;
+	int internal = -1;
 	f->sip_dtrace = f->sip_nvram = f->sip_kext = f->sip_debug = -1;
 	for (size_t i = 0; i < o->count && e == NULL; i++) {
 		if (strcmp(o->values[i].key, "csrutil") != 0)
@@ -99,8 +112,9 @@ static struct pl_error *parse_sip(const struct guest_output *o, struct guest_fac
 		if (headline != NULL)
 			e = set_headline(f, headline);
 		custom = custom || strstr(line, "Configuration") != NULL;
-		apply_line(f, line);
+		apply_line(f, &internal, line);
 	}
+	f->sip_debug = kernel_debugging(f, internal);
 	if (e == NULL && f->sip[0] == '\0' && before_sip(f->product_version)) {
 		f->sip_dtrace = f->sip_nvram = f->sip_kext = f->sip_debug = 0;
 		e = set_headline(f, "none before 10.11");

@@ -80,7 +80,10 @@ struct guest_facts {
 	char *nvram_boot_args; /* nvram boot-args: what the next boot gets; "" if not set */
 	bool nvram_boot_args_set;
 	char *sip; /* csrutil status' headline, without the label */
-	/* 1 restricted, 0 not, -1 not known: from the lines, not from the headline. */
+	/*
+	 * 1 restricted, 0 not, -1 not known: from the lines, not from the headline.
+	 * sip_debug is the kernel's debugger, and with it the dump.
+	 */
 	int sip_dtrace, sip_nvram, sip_kext, sip_debug;
 	char *arch;       /* x86_64 */
 	char *model;      /* VMware7,1 */

@@ -184,6 +184,39 @@ static void test_sip_headline_that_lies(void **state)
 		"enabled (Custom Configuration)", 0, 0, 0, 0);
 }
 
+/* Dumps need the kernel's debugger, which goes with kexts and Apple Internal: bsd/kern/kern_csr.c. */
+static void test_sip_kernel_debugging(void **state)
+{
+	(void)state;
+	check_sip("10.12.6", /* csr-active-config 0x64 */
+		"System Integrity Protection status: enabled (Custom Configuration).\n"
+		"Configuration:\n"
+		"\tApple Internal: disabled\n"
+		"\tKext Signing: enabled\n"
+		"\tDebugging Restrictions: disabled\n"
+		"\tDTrace Restrictions: disabled\n"
+		"\tNVRAM Protections: disabled\n",
+		"enabled (Custom Configuration)", 1, 1, 0, 0);
+	check_sip("10.12.6", /* 0x61 */
+		"System Integrity Protection status: enabled (Custom Configuration).\n"
+		"Configuration:\n"
+		"\tApple Internal: disabled\n"
+		"\tKext Signing: disabled\n"
+		"\tDebugging Restrictions: enabled\n"
+		"\tDTrace Restrictions: disabled\n"
+		"\tNVRAM Protections: disabled\n",
+		"enabled (Custom Configuration)", 0, 0, 0, 0);
+	check_sip("10.12.6", /* 0x70 */
+		"System Integrity Protection status: enabled (Custom Configuration).\n"
+		"Configuration:\n"
+		"\tApple Internal: enabled\n"
+		"\tKext Signing: enabled\n"
+		"\tDebugging Restrictions: enabled\n"
+		"\tDTrace Restrictions: disabled\n"
+		"\tNVRAM Protections: disabled\n",
+		"enabled (Custom Configuration)", 1, 0, 0, 0);
+}
+
 /* With a custom configuration a line that is missing is not known, whatever the headline says. */
 static void test_sip_missing_line(void **state)
 {
@@ -332,6 +365,7 @@ int main(void)
 		cmocka_unit_test(test_no_sip_yet),
 		cmocka_unit_test(test_sip_lines),
 		cmocka_unit_test(test_sip_headline_that_lies),
+		cmocka_unit_test(test_sip_kernel_debugging),
 		cmocka_unit_test(test_sip_missing_line),
 		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_nvram_that_cannot_be_read),
