@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 struct pl_error {
 	enum pl_error_kind kind;
 	char *what;
@@ -20,12 +22,19 @@ static struct pl_error out_of_memory = {
 
 static char *format(const char *fmt, va_list args) PL_PRINTF(1, 0);
 
+/* Safe to show wherever an error ends up: what it quotes may come from a guest. */
 static char *format(const char *fmt, va_list args)
 {
 	char *text = NULL;
 	if (vasprintf(&text, fmt, args) < 0)
 		return NULL;
-	return text;
+	/* A byte becomes four characters at most. */
+	size_t size = 4 * strlen(text) + 1;
+	char *safe = malloc(size);
+	if (safe != NULL)
+		pl_safe_line(text, safe, size);
+	free(text);
+	return safe;
 }
 
 static struct pl_error *create(enum pl_error_kind kind, char *what)
@@ -82,6 +91,21 @@ struct pl_error *pl_error_at(struct pl_error *e, const char *fmt, ...)
 {
 	if (e == NULL || e == &out_of_memory)
 		return e;
+	va_list args;
+	va_start(args, fmt);
+	set_once(e, &e->place, fmt, args);
+	va_end(args);
+	return e;
+}
+
+struct pl_error *pl_error_move(struct pl_error *e, const char *fmt, ...)
+{
+	if (e == NULL || e == &out_of_memory)
+		return e;
+	if (e->kind != PL_ERR_INTERRUPTED) {
+		free(e->place);
+		e->place = NULL;
+	}
 	va_list args;
 	va_start(args, fmt);
 	set_once(e, &e->place, fmt, args);
@@ -176,10 +200,14 @@ const char *pl_error_chain(const struct pl_error *e)
 const char *pl_error_line(const struct pl_error *e, char *out, size_t size)
 {
 	const char *where = e->place != NULL ? e->place : e->chain;
-	snprintf(out, size, "%s%s%s%s%s%s%s%s", where == NULL ? "" : where, where == NULL ? "" : ": ",
-		pl_error_what(e), e->reason == NULL ? "" : " (", e->reason == NULL ? "" : e->reason,
-		e->reason == NULL ? "" : ")", e->advice == NULL ? "" : ": ",
-		e->advice == NULL ? "" : e->advice);
+	char *line = NULL;
+	if (asprintf(&line, "%s%s%s%s%s%s%s%s", where == NULL ? "" : where, where == NULL ? "" : ": ",
+		    pl_error_what(e), e->reason == NULL ? "" : " (", e->reason == NULL ? "" : e->reason,
+		    e->reason == NULL ? "" : ")", e->advice == NULL ? "" : ": ",
+		    e->advice == NULL ? "" : e->advice) < 0)
+		return pl_safe_line(pl_error_what(e), out, size);
+	pl_safe_line(line, out, size);
+	free(line);
 	return out;
 }
 

@@ -13,7 +13,8 @@
  *     paniclab: GET /api/vms: 401 Unauthorized (wrong user or password): ...
  *
  * Making an error never fails: without memory a static one is returned, and
- * everything below accepts it.
+ * everything below accepts it. Texts are made printable as pl_safe_line() does,
+ * so they may quote what a guest or a file said.
  */
 #ifndef PL_BASE_ERR_H
 #define PL_BASE_ERR_H
@@ -62,6 +63,12 @@ struct pl_error *pl_error_why(struct pl_error *e, const char *fmt, ...) PL_PRINT
 struct pl_error *pl_error_hint(struct pl_error *e, const char *fmt, ...) PL_PRINTF(2, 3) PL_MUST_USE;
 struct pl_error *pl_error_context(struct pl_error *e, const char *fmt, ...) PL_PRINTF(2, 3) PL_MUST_USE;
 
+/**
+ * At another place than it has: to people, "vmrun start" says more than the
+ * path of the program that could not be run. An interruption keeps its own.
+ */
+struct pl_error *pl_error_move(struct pl_error *e, const char *fmt, ...) PL_PRINTF(2, 3) PL_MUST_USE;
+
 /** The same error under another kind (never changes an interruption). */
 struct pl_error *pl_error_as(struct pl_error *e, enum pl_error_kind kind) PL_MUST_USE;
 
@@ -72,7 +79,11 @@ const char *pl_error_reason(const struct pl_error *e);
 const char *pl_error_advice(const struct pl_error *e);
 const char *pl_error_chain(const struct pl_error *e); /* "outer: inner", NULL if none */
 
-/** "WHERE: WHAT (WHY): what to do" into out (cut at size); returns out. */
+/**
+ * "WHERE: WHAT (WHY): what to do" into out; returns out. One line without
+ * control characters, valid UTF-8, whatever the error quotes; cut with "..."
+ * at size.
+ */
 const char *pl_error_line(const struct pl_error *e, char *out, size_t size);
 
 /** The process's exit code for this error; 0 for NULL. */
@@ -96,6 +107,7 @@ extern struct pl_error pl_analyzer_error;
 #define pl_error_errno(...) (&pl_analyzer_error)
 #define pl_error_nomem() (&pl_analyzer_error)
 #define pl_error_at(e, ...) (e)
+#define pl_error_move(e, ...) (e)
 #define pl_error_why(e, ...) (e)
 #define pl_error_hint(e, ...) (e)
 #define pl_error_context(e, ...) (e)

@@ -64,20 +64,6 @@ static struct pl_error *explain(const struct pl_proc_result *r)
 	return pl_error_why(e, "exit status %d", r->status);
 }
 
-/* An error of the process is at the tool's path; for people it is the command that failed. */
-static struct pl_error *at_option(struct pl_error *e, const char *option)
-{
-	struct pl_error *moved;
-
-	if (!e || !pl_error_place(e) || pl_error_kind(e) == PL_ERR_INTERRUPTED)
-		return pl_error_at(e, "socketfilterfw %s", option);
-	moved = pl_error_new(pl_error_kind(e), "%s", pl_error_what(e));
-	if (pl_error_reason(e))
-		moved = pl_error_why(moved, "%s", pl_error_reason(e));
-	pl_error_free(e);
-	return pl_error_at(moved, "socketfilterfw %s", option);
-}
-
 /* *ret needs pl_proc_result_deinit() in any case. */
 static struct pl_error *run(const struct firewall *f, bool changes, const char *option, const char *program,
 	const struct pl_wait *w, struct pl_proc_result *ret)
@@ -101,7 +87,7 @@ static struct pl_error *run(const struct firewall *f, bool changes, const char *
 		e = explain(ret);
 	pl_log(f->log, PL_LOG_DEBUG, "socketfilterfw %s %s: %s", option, program ? program : "",
 		e ? pl_error_what(e) : "ok");
-	return at_option(e, option);
+	return pl_error_move(e, "socketfilterfw %s", option);
 }
 
 struct pl_error *firewall_status(const struct firewall *f, const struct pl_wait *w, enum firewall_state *ret)

@@ -37,6 +37,21 @@ static void test_chain(void **state)
 	assert_null(pl_error_context(NULL, "nothing"));
 }
 
+static void test_move(void **state)
+{
+	(void)state;
+	struct pl_error *e = pl_error_why(pl_error_at(pl_error_new(PL_ERR_LAB, "x"), "/opt/tool"), "y");
+	e = pl_error_move(e, "tool %s", "--list");
+	assert_string_equal(pl_error_place(e), "tool --list");
+	assert_string_equal(pl_error_reason(e), "y");
+	pl_error_free(e);
+	e = pl_error_at(pl_error_new(PL_ERR_INTERRUPTED, "x"), "here");
+	e = pl_error_move(e, "there");
+	assert_string_equal(pl_error_place(e), "here");
+	pl_error_free(e);
+	assert_null(pl_error_move(NULL, "there"));
+}
+
 /* The contract's exit codes. */
 static void test_exit_codes(void **state)
 {
@@ -85,6 +100,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_line),
 		cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_move),
 		cmocka_unit_test(test_exit_codes),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_nomem),
