@@ -105,37 +105,43 @@ static struct pl_error *upload_output(void *arg, const char *data, size_t size)
 	return NULL;
 }
 
+/* Runs a script of ours in the guest, its data in and out by what io says. */
+static struct pl_error *run_script(struct ssh *s, const char *script, const char *const *args,
+	struct ssh_stream io, const char *failure, const struct pl_wait *w)
+{
+	struct pl_buf command;
+	struct ssh_result r = {0};
+	pl_buf_init(&command, JUNK_MAX);
+	struct pl_error *e = shell_command(&command, script, args);
+	io.command = pl_buf_text(&command);
+	io.error_max = WORDS_MAX;
+	if (e == NULL)
+		e = ssh_stream_run(s, &io, w, &r);
+	if (e == NULL && (r.lost || r.status != 0))
+		e = failed(s, &r, failure);
+	pl_buf_deinit(&command);
+	ssh_result_deinit(&r);
+	return e;
+}
+
 static struct pl_error *upload(
 	struct ssh *s, struct upload *u, const char *remote, mode_t mode, const struct pl_wait *w)
 {
 	char size_text[32];
 	char mode_text[8];
-	struct pl_buf command;
-	struct ssh_result r = {0};
 	uint64_t size = u->left;
 	uint64_t there = 0;
 	size_t after;
-	pl_buf_init(&command, JUNK_MAX);
 	pl_buf_init(&u->out, JUNK_MAX);
 	snprintf(size_text, sizeof size_text, "%llu", (unsigned long long)size);
 	snprintf(mode_text, sizeof mode_text, "%04o", (unsigned)mode & 07777u);
 	const char *args[] = {remote, size_text, mode_text, NULL};
-	struct pl_error *e = shell_command(&command, receive_script, args);
-	struct ssh_stream io = {.command = pl_buf_text(&command),
-		.input = upload_input,
-		.output = upload_output,
-		.arg = u,
-		.error_max = WORDS_MAX};
-	if (e == NULL)
-		e = ssh_stream_run(s, &io, w, &r);
-	if (e == NULL && (r.lost || r.status != 0))
-		e = failed(s, &r, "the file did not arrive");
+	struct ssh_stream io = {.input = upload_input, .output = upload_output, .arg = u};
+	struct pl_error *e = run_script(s, receive_script, args, io, "the file did not arrive", w);
 	if (e == NULL && (!find_size(pl_buf_text(&u->out), &there, &after) || there != size))
 		e = pl_error_new(PL_ERR_GUEST, "the guest does not confirm the file's size");
 	e = pl_error_context(e, "sending %s", remote);
-	pl_buf_deinit(&command);
 	pl_buf_deinit(&u->out);
-	ssh_result_deinit(&r);
 	return pl_error_at(e, "%s:%s", s->place, remote);
 }
 
@@ -234,28 +240,15 @@ static struct pl_error *download(
 	struct ssh *s, struct download *d, const char *remote, uint64_t max, const struct pl_wait *w)
 {
 	char max_text[32];
-	struct pl_buf command;
-	struct ssh_result r = {0};
 	snprintf(max_text, sizeof max_text, "%llu", (unsigned long long)(max > INT64_MAX ? INT64_MAX : max));
 	const char *args[] = {remote, max_text, NULL};
-	pl_buf_init(&command, JUNK_MAX);
 	pl_buf_init(&d->junk, JUNK_MAX + CHUNK);
-	struct pl_error *e = shell_command(&command, send_script, args);
-	struct ssh_stream io = {.command = pl_buf_text(&command),
-		.input = download_input,
-		.output = download_output,
-		.arg = d,
-		.error_max = WORDS_MAX};
-	if (e == NULL)
-		e = ssh_stream_run(s, &io, w, &r);
-	if (e == NULL && (r.lost || r.status != 0))
-		e = failed(s, &r, "the file did not come");
+	struct ssh_stream io = {.input = download_input, .output = download_output, .arg = d};
+	struct pl_error *e = run_script(s, send_script, args, io, "the file did not come", w);
 	if (e == NULL && (!d->begun || d->got != d->size))
 		e = pl_error_new(PL_ERR_GUEST, "the file shrank while it was read: %llu bytes of %llu",
 			(unsigned long long)d->got, (unsigned long long)d->size);
-	pl_buf_deinit(&command);
 	pl_buf_deinit(&d->junk);
-	ssh_result_deinit(&r);
 	return e;
 }
 
