@@ -1,0 +1,124 @@
+#!/bin/sh
+# Without a snapshot every change is undone one by one: boot-args, payload,
+# folders, power, firewall; after success, a failure, Ctrl-C and kill -9.
+# Only the guest's own traces of its panic may remain: its report in
+# DiagnosticReports, and the firmware's AAPL,PanicInfo variables.
+# shellcheck disable=SC2119
+set -u
+. tests/e2e/lib.sh
+
+# Before and after: without what is empty at each boot, and those traces.
+lab_state() {
+	"$SIMLAB" state --dir "$LAB" | grep -v -e 'nvram .*:AAPL,PanicInfo' -e DiagnosticReports
+}
+
+# start_guest / stop_guest: by the user's hand.
+start_guest() {
+	vmrun start "$SIMLAB_VMX" nogui
+	guest_up
+}
+
+stop_guest() {
+	vmrun stop "$SIMLAB_VMX" soft
+	wait_for 10 test ! -e "$SIMLAB_VMX.lck"
+}
+
+# The lab as a run finds it: power, then boot-args ("" is none).
+prepare() {
+	start_guest
+	if [ -n "$2" ]; then g "sudo nvram boot-args='$2'"; else g 'sudo nvram -d boot-args'; fi 2>/dev/null
+	stop_guest
+	[ "$1" = off ] || start_guest
+	remember
+}
+
+# left NAME BOOT-ARGS: what holds after every end of a run.
+left() {
+	same "$1: the lab is what it was"
+	if grep -q 'power poweredOff' "$WORK/before"; then
+		return
+	fi
+	is "$(g 'nvram boot-args' 2>/dev/null)" "${2:+$(printf 'boot-args\t%s' "$2")}" "$1: the boot-args are what they were"
+	is "$(g 'sysctl -n kern.bootargs')" "$2" "$1: and so are the running kernel's"
+	is "$(g 'ls -d /private/var/tmp/paniclab* /private/tmp/paniclab* /private/var/tmp/payload* 2>/dev/null')" "" \
+		"$1: nothing of ours is in the guest"
+}
+
+# killed NAME BOOT-ARGS: what holds after a kill -9, and after its teardown.
+killed() {
+	is "$SIGNALLED $STATUS" "0 137" "$1: killed"
+	paniclab teardown >"$OUT" 2>"$ERR"
+	teardown_status=$?
+	is $teardown_status 0 "$1: teardown"
+	[ $teardown_status -eq 0 ] || show "$ERR"
+	left "$1" "$2"
+	lacks "$(paniclab runs 2>&1)" "TO BE RESTORED" "$1: runs says restored"
+}
+
+echo 'a payload' >"$WORK/payload"
+new_lab
+scenario_set "s|isolation: snapshot|isolation: none|" \
+	"s|^payload:|payload:\\
+  files: [{from: payload, to: /private/var/tmp/payload}]|"
+
+for power in off on; do
+	for args in "" "-v keepsyms=1"; do
+		prepare $power "$args"
+		name="VM $power, boot-args '$args'"
+		run_lab
+		is $STATUS 0 "$name"
+		[ $STATUS -eq 0 ] || show "$ERR"
+		left "$name" "$args"
+		lacks "$(cat "$ERR")" snapshot "$name: no snapshot"
+	done
+done
+
+# kill -9, the VM having been off
+args="-v keepsyms=1"
+prepare off "$args"
+for line in '] firewall:' '] power on:' '] facts:' '] payload:' '] boot-args:' '] reboot:' '] trigger:' '] dump:' \
+	'] guest back:' '] collect:' 'restored guest-folder' 'restored boot-args' 'restored payload'; do
+	signal_at KILL "$line"
+	killed "VM off, kill -9 at '$line'" "$args"
+done
+
+# ... and on
+prepare on "$args"
+for line in '] facts:' '] payload:' '] boot-args:' '] reboot:' '] trigger:' '] guest back:' 'restored boot-args'; do
+	signal_at KILL "$line"
+	killed "VM on, kill -9 at '$line'" "$args"
+done
+for event in 'simulated: panic' 'guest reboots'; do
+	begin_run
+	kill_at_event "$event"
+	killed "VM on, kill -9 at '$event'" "$args"
+done
+signal_at KILL "] guest back:"
+begin teardown
+kill_at_event 'guest reboots'
+killed "VM on, kill -9 of a teardown, at a reboot" "$args"
+
+# Ctrl-C
+for line in '] payload:' '] reboot:' '] dump:'; do
+	signal_at INT "$line"
+	is "$SIGNALLED $STATUS" "0 130" "VM on, SIGINT at '$line'"
+	left "VM on, SIGINT at '$line'" "$args"
+done
+
+# A trigger that does nothing
+fault trigger-silent
+scenario_set "s|timeout: 20s|timeout: 2s|"
+run_lab
+is $STATUS 1 "no panic"
+left "no panic" "$args"
+fault clear
+
+# Somebody's own file is not for a payload to replace
+g 'echo mine >/private/var/tmp/payload'
+remember
+run_lab
+is $STATUS 3 "the payload's place is taken"
+has "$(cat "$ERR")" /private/var/tmp/payload "... and it says where"
+same "... the lab is what it was"
+is "$(g cat /private/var/tmp/payload)" mine "... and the file too"
+done_testing
