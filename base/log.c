@@ -2,6 +2,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
 
 void pl_log(const struct pl_log *log, enum pl_log_level level, const char *fmt, ...)
 {
@@ -14,6 +17,11 @@ void pl_log(const struct pl_log *log, enum pl_log_level level, const char *fmt, 
 	va_end(args);
 	if (length < 0)
 		return;
-	log->write(log->arg, level, message);
+	/* A byte becomes four characters at most. */
+	size_t size = 4 * strlen(message) + 1;
+	char *safe = malloc(size);
+	if (safe != NULL)
+		log->write(log->arg, level, pl_safe_line(message, safe, size));
+	free(safe);
 	free(message);
 }

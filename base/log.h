@@ -1,5 +1,6 @@
 /*
- * Messages for people, handed to whoever owns the terminal.
+ * Messages for people, handed to whoever owns the terminal; made printable as
+ * pl_safe_line() does, so they may quote what a guest or a file said.
  *
  * A module gets a `const struct pl_log *` (NULL is silence) and never prints.
  */

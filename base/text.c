@@ -57,9 +57,10 @@ static size_t printable(const unsigned char *p, size_t left)
 }
 
 /* The escaped form of the character at p: *size bytes in out, from *step bytes. */
-static void escape_one(const unsigned char *p, size_t left, char out[static 8], size_t *size, size_t *step)
+static void escape_one(
+	const unsigned char *p, size_t left, bool backslashes, char out[static 8], size_t *size, size_t *step)
 {
-	size_t n = p[0] == '\\' ? 0 : printable(p, left);
+	size_t n = p[0] == '\\' && backslashes ? 0 : printable(p, left);
 	*step = n == 0 ? 1 : n;
 	*size = n;
 	if (n > 0)
@@ -70,12 +71,12 @@ static void escape_one(const unsigned char *p, size_t left, char out[static 8], 
 		*size = (size_t)snprintf(out, 8, "\\x%02x", p[0]);
 }
 
-static bool fits(const unsigned char *p, size_t len, size_t room)
+static bool fits(const unsigned char *p, size_t len, bool backslashes, size_t room)
 {
 	char piece[8];
 	size_t n, step;
 	for (size_t i = 0; i < len; i += step) {
-		escape_one(p + i, len - i, piece, &n, &step);
+		escape_one(p + i, len - i, backslashes, piece, &n, &step);
 		if (n > room)
 			return false;
 		room -= n;
@@ -83,18 +84,17 @@ static bool fits(const unsigned char *p, size_t len, size_t room)
 	return true;
 }
 
-const char *pl_escape(const void *text, size_t len, char *out, size_t size)
+static const char *escape(const unsigned char *p, size_t len, bool backslashes, char *out, size_t size)
 {
-	const unsigned char *p = text;
 	size_t used = 0, n, step;
 	if (size == 0)
 		return out;
 	/* What does not fit as a whole leaves room for three dots. */
-	bool whole = fits(p, len, size - 1);
+	bool whole = fits(p, len, backslashes, size - 1);
 	size_t room = whole ? size - 1 : size < 4 ? 0 : size - 4;
 	for (size_t i = 0; i < len; i += step) {
 		char piece[8];
-		escape_one(p + i, len - i, piece, &n, &step);
+		escape_one(p + i, len - i, backslashes, piece, &n, &step);
 		if (used + n > room)
 			break;
 		memcpy(out + used, piece, n);
@@ -106,9 +106,19 @@ const char *pl_escape(const void *text, size_t len, char *out, size_t size)
 	return out;
 }
 
+const char *pl_escape(const void *text, size_t len, char *out, size_t size)
+{
+	return escape(text, len, true, out, size);
+}
+
 const char *pl_escape_str(const char *text, char *out, size_t size)
 {
 	return pl_escape(text, strlen(text), out, size);
+}
+
+const char *pl_safe_line(const char *text, char *out, size_t size)
+{
+	return escape((const unsigned char *)text, strlen(text), false, out, size);
 }
 
 struct pl_error *pl_escape_lines(const void *text, size_t len, struct pl_buf *b)

@@ -24,6 +24,13 @@ const char *pl_escape(const void *text, size_t len, char *out, size_t size);
 const char *pl_escape_str(const char *text, char *out, size_t size);
 
 /**
+ * The same for a line that mixes our words with escaped ones: a backslash
+ * stays as it is, so that nothing is escaped twice. What it returns is valid
+ * UTF-8, also where it was cut.
+ */
+const char *pl_safe_line(const char *text, char *out, size_t size);
+
+/**
  * The same for text of several lines: newlines and tabs stay, CR before a
  * newline goes, other control bytes become \xNN. Appends to b.
  */

@@ -52,6 +52,22 @@ static void test_move(void **state)
 	assert_null(pl_error_move(NULL, "there"));
 }
 
+/* Whatever an error quotes, its line is one line, safe for a terminal and for JSON. */
+static void test_hostile(void **state)
+{
+	(void)state;
+	char line[200], cut[12];
+	struct pl_error *e = pl_error_new(PL_ERR_GUEST, "it has \"%s\"", "a\033[2J\n\xff \\x07");
+	e = pl_error_why(e, "%s", "gr\xc3\xb6\xc3\x9f");
+	assert_string_equal(pl_error_line(e, line, sizeof line),
+		"it has \"a\\x1b[2J\\n\\xff \\x07\" (gr\xc3\xb6\xc3\x9f)");
+	pl_error_free(e);
+	/* Cut at a whole character. */
+	e = pl_error_new(PL_ERR_GUEST, "1234567%s%s", "\xc3\xb6", "\xc3\xb6\xc3\xb6\xc3\xb6");
+	assert_string_equal(pl_error_line(e, cut, sizeof cut), "1234567...");
+	pl_error_free(e);
+}
+
 /* The contract's exit codes. */
 static void test_exit_codes(void **state)
 {
@@ -101,6 +117,7 @@ int main(void)
 		cmocka_unit_test(test_line),
 		cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_move),
+		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_exit_codes),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_nomem),
