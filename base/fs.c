@@ -47,6 +47,18 @@ struct pl_error *pl_fs_write_all(int fd, const void *data, size_t size)
 	return NULL;
 }
 
+struct pl_error *pl_fs_sync(int fd)
+{
+#ifdef F_FULLFSYNC
+	if (fcntl(fd, F_FULLFSYNC) == 0)
+		return NULL;
+		/* Not every file system has it. */
+#endif
+	if (fsync(fd) < 0)
+		return pl_error_errno(PL_ERR_LAB, errno, "cannot sync it");
+	return NULL;
+}
+
 /* The folder that holds path, malloc'd. */
 static struct pl_error *parent(const char *path, char **ret)
 {
@@ -72,6 +84,16 @@ struct pl_error *pl_fs_sync_dir(const char *path)
 	return e;
 }
 
+static struct pl_error *sync_parent(const char *path)
+{
+	char *dir = NULL;
+	struct pl_error *e = parent(path, &dir);
+	if (e == NULL)
+		e = pl_fs_sync_dir(dir);
+	free(dir);
+	return e;
+}
+
 /* A temporary file beside path: its name in *name, open as *fd. */
 static struct pl_error *temporary(const char *path, char **name, int *fd)
 {
@@ -94,8 +116,8 @@ static struct pl_error *settle(const char *path, char *name, int fd, mode_t mode
 {
 	if (e == NULL && fchmod(fd, mode) < 0)
 		e = pl_error_errno(PL_ERR_LAB, errno, "cannot set its mode");
-	if (e == NULL && fsync(fd) < 0)
-		e = pl_error_errno(PL_ERR_LAB, errno, "cannot sync it");
+	if (e == NULL)
+		e = pl_fs_sync(fd);
 	if (close(fd) < 0 && e == NULL)
 		e = pl_error_errno(PL_ERR_LAB, errno, "cannot close it");
 	if (e == NULL && rename(name, path) < 0)
@@ -105,12 +127,7 @@ static struct pl_error *settle(const char *path, char *name, int fd, mode_t mode
 	free(name);
 	if (e != NULL)
 		return pl_error_at(e, "%s", path);
-	char *dir = NULL;
-	e = parent(path, &dir);
-	if (e == NULL)
-		e = pl_fs_sync_dir(dir);
-	free(dir);
-	return e;
+	return sync_parent(path);
 }
 
 struct pl_error *pl_fs_write(const char *path, const void *data, size_t size, mode_t mode)
@@ -165,7 +182,9 @@ struct pl_error *pl_fs_mkdirs(const char *path)
 		if (!end && *p != '/')
 			continue;
 		*p = '\0';
-		if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+		if (mkdir(copy, 0700) == 0)
+			e = sync_parent(copy);
+		else if (errno != EEXIST)
 			e = pl_error_at(
 				pl_error_errno(PL_ERR_LAB, errno, "cannot make the folder"), "%s", copy);
 		if (end)

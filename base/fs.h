@@ -25,10 +25,16 @@ struct pl_error *pl_fs_write(const char *path, const void *data, size_t size, mo
 /** write(2) until all is written, with EINTR and short writes handled. */
 struct pl_error *pl_fs_write_all(int fd, const void *data, size_t size) PL_MUST_USE;
 
-/** fsync of a directory, so that names in it survive a crash. */
+/**
+ * What was written to fd is on the medium when this returns: on macOS fsync()
+ * alone leaves it in the drive's cache, which a power loss empties.
+ */
+struct pl_error *pl_fs_sync(int fd) PL_MUST_USE;
+
+/** The same for a directory, so that names in it survive a crash. */
 struct pl_error *pl_fs_sync_dir(const char *path) PL_MUST_USE;
 
-/** Makes path and its parents (mode 0700 for new ones); existing is ok. */
+/** Makes path and its parents (mode 0700 for new ones), synced; existing is ok. */
 struct pl_error *pl_fs_mkdirs(const char *path) PL_MUST_USE;
 
 /** Copies a file by the rules of pl_fs_write(). */

@@ -102,8 +102,8 @@ struct pl_error *journal_write(struct journal *j, const char *kind, json_t *o)
 	text[length] = '\n';
 	struct pl_error *e = pl_fs_write_all(j->fd, text, length + 1);
 	free(text);
-	if (e == NULL && fsync(j->fd) < 0)
-		e = pl_error_errno(PL_ERR_LAB, errno, "cannot sync the journal");
+	if (e == NULL)
+		e = pl_fs_sync(j->fd);
 	if (e != NULL)
 		return pl_error_hint(
 			pl_error_at(e, "%s", j->path), "free the disk; nothing is changed without it");
