@@ -17,32 +17,7 @@
 #include "base/json.h"
 #include "base/proc.h"
 #include "base/wait.h"
-
-static char folder[64];
-
-static int make_folder(void **state)
-{
-	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/paniclab-base.XXXXXX");
-	return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	struct pl_error *e = pl_fs_remove_tree(folder);
-	pl_error_free(e);
-	return access(folder, F_OK) == 0;
-}
-
-static const char *in_folder(const char *name)
-{
-	static char path[4][256];
-	static int next;
-	char *p = path[next++ % 4];
-	snprintf(p, sizeof path[0], "%s/%s", folder, name);
-	return p;
-}
+#include "tests/unit/folder.h"
 
 static void fails(struct pl_error *e, enum pl_error_kind kind)
 {

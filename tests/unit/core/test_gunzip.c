@@ -18,6 +18,7 @@
 #include <zlib.h>
 
 #include "base/fs.h"
+#include "gzip_bytes.h"
 #include "orchestrator/core/gunzip.h"
 
 #define PLAIN (300 * 1024)
@@ -33,20 +34,6 @@ struct lab {
 };
 
 static const struct pl_wait forever = {PL_TIME_FOREVER, NULL};
-
-static size_t compress_into(const uint8_t *data, size_t size, uint8_t *out, size_t room)
-{
-	z_stream z = {0};
-	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
-	z.next_in = (Bytef *)(uintptr_t)data;
-	z.avail_in = (uInt)size;
-	z.next_out = out;
-	z.avail_out = (uInt)room;
-	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
-	size_t made = room - z.avail_out;
-	deflateEnd(&z);
-	return made;
-}
 
 static int setup(void **state)
 {
@@ -64,7 +51,7 @@ static int setup(void **state)
 		bool hole = i >= 64 * 1024 && i < 256 * 1024;
 		l->plain[i] = hole ? 0 : (uint8_t)(seed >> 28);
 	}
-	l->gz_size = compress_into(l->plain, PLAIN, l->gz, 2 * PLAIN);
+	l->gz_size = gzip_bytes(l->plain, PLAIN, l->gz, 2 * PLAIN);
 	*state = l;
 	return 0;
 }
@@ -130,8 +117,8 @@ static void decodes_all_and_leaves_holes(void **state)
 static void joins_members(void **state)
 {
 	struct lab *l = *state;
-	size_t first = compress_into(l->plain, 100000, l->gz, 2 * PLAIN);
-	size_t second = compress_into(l->plain + 100000, PLAIN - 100000, l->gz + first, 2 * PLAIN - first);
+	size_t first = gzip_bytes(l->plain, 100000, l->gz, 2 * PLAIN);
+	size_t second = gzip_bytes(l->plain + 100000, PLAIN - 100000, l->gz + first, 2 * PLAIN - first);
 	put(l, l->gz, first + second);
 	struct gunzip_result r = run(l, NO_LIMIT);
 	assert_int_equal(r.status, GUNZIP_OK);

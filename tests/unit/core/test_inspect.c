@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "core_bytes.h"
+#include "gzip_bytes.h"
 #include "orchestrator/core/inspect.h"
 
 #define PANIC                                                                                                \
@@ -119,26 +120,13 @@ static void describes_a_core(void **state)
 	assert_true(warns("cut short"));
 }
 
-static size_t zip(const void *data, size_t size, uint8_t *out, size_t room)
-{
-	z_stream z = {0};
-	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
-	z.next_in = (Bytef *)(uintptr_t)data;
-	z.avail_in = (uInt)size;
-	z.next_out = out;
-	z.avail_out = (uInt)room;
-	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
-	deflateEnd(&z);
-	return room - z.avail_out;
-}
-
 static void describes_a_gzipped_core(void **state)
 {
 	(void)state;
 	static uint8_t gz[FLAT];
 
 	make_core();
-	size_t size = zip(bytes.b, bytes.end, gz, sizeof gz);
+	size_t size = gzip_bytes(bytes.b, bytes.end, gz, sizeof gz);
 	look(gz, size);
 	assert_core("gzip-core");
 	assert_string_equal(text("gzip"), "ok");
@@ -154,7 +142,7 @@ static void describes_a_gzipped_core(void **state)
 	assert_string_equal(text("kind"), "gzip-core");
 	assert_string_equal(text("gzip"), "truncated");
 
-	look(gz, zip("just a text that was compressed, not a core", 43, gz, sizeof gz));
+	look(gz, gzip_bytes("just a text that was compressed, not a core", 43, gz, sizeof gz));
 	assert_string_equal(text("kind"), "unknown");
 	assert_string_equal(text("gzip"), "ok");
 	assert_true(warns("no kernel core"));

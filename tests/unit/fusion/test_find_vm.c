@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "orchestrator/fusion/find_vm.h"
-#include "temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 struct fixture {
 	struct temp_dir dir;

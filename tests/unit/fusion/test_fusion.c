@@ -9,24 +9,12 @@
 
 #include <cmocka.h>
 
+#include "hear.h"
 #include "orchestrator/fusion/vm.h"
 #include "script_server.h"
-#include "temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 #define JSON_HEAD "HTTP/1.1 %s\r\nContent-Type: application/vnd.vmware.vmw.rest-v1+json\r\n\r\n"
-
-struct heard {
-	char text[8192];
-};
-
-static void hear(void *arg, enum pl_log_level level, const char *message)
-{
-	struct heard *h = arg;
-	size_t n = strlen(h->text);
-
-	(void)level;
-	snprintf(h->text + n, sizeof(h->text) - n, "%s\n", message);
-}
 
 /* The service's only VM. Used by the server's thread, and before and after it by the test. */
 struct machine {

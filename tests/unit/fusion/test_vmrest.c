@@ -6,24 +6,12 @@
 
 #include <cmocka.h>
 
+#include "hear.h"
 #include "orchestrator/fusion/vmrest.h"
 #include "script_server.h"
 
 #define MEDIA "application/vnd.vmware.vmw.rest-v1+json"
 #define HEAD(status) "HTTP/1.1 " status "\r\nContent-Type: " MEDIA "\r\nConnection: close\r\n\r\n"
-
-struct heard {
-	char text[8192];
-};
-
-static void hear(void *arg, enum pl_log_level level, const char *message)
-{
-	struct heard *h = arg;
-	size_t n = strlen(h->text);
-
-	(void)level;
-	snprintf(h->text + n, sizeof(h->text) - n, "%s\n", message);
-}
 
 static struct vmrest *open_at(const char *url)
 {

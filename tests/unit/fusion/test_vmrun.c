@@ -8,7 +8,7 @@
 
 #include "orchestrator/fusion/vm.h"
 #include "orchestrator/fusion/vmrun.h"
-#include "temp_dir.h"
+#include "tests/unit/temp_dir.h"
 
 struct fixture {
 	struct temp_dir dir;

@@ -16,6 +16,7 @@
 
 #include "base/fs.h"
 #include "orchestrator/host/firewall.h"
+#include "tests/unit/temp_dir.h"
 
 #define PROGRAM "/opt/lab/bin/paniclab"
 
@@ -44,48 +45,21 @@ static const char tool[] =
 	"esac\nexit 0\n";
 
 struct fixture {
-	char dir[64];
+	struct temp_dir dir;
 	struct firewall f;
 	struct pl_wait w;
 };
 
-static void put_file(const struct fixture *x, const char *name, const char *text, mode_t mode)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", x->dir, name);
-	assert_null(pl_fs_write(path, text, strlen(text), mode));
-}
-
-static const char *get_file(const struct fixture *x, const char *name, char *out, size_t size)
-{
-	char path[128];
-	size_t n = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", x->dir, name);
-	f = fopen(path, "r");
-	if (f) {
-		n = fread(out, 1, size - 1, f);
-		fclose(f);
-	}
-	out[n] = '\0';
-	return out;
-}
-
 static void set_up(struct fixture *x, const char *state, const char *habit, const char *list)
 {
-	char script[4096], path[128];
+	char path[256];
 
 	memset(x, 0, sizeof(*x));
-	snprintf(x->dir, sizeof(x->dir), "/tmp/test_firewall.XXXXXX");
-	assert_non_null(mkdtemp(x->dir));
-	snprintf(script, sizeof(script), "#!/bin/sh\nD=%s\n%s", x->dir, tool);
-	put_file(x, "tool", script, 0700);
-	put_file(x, "state", state, 0600);
-	put_file(x, "habit", habit, 0600);
-	put_file(x, "list", list, 0600);
-	snprintf(path, sizeof(path), "%s/tool", x->dir);
+	temp_make(&x->dir);
+	temp_file(&x->dir, "state", state, path);
+	temp_file(&x->dir, "habit", habit, path);
+	temp_file(&x->dir, "list", list, path);
+	temp_script(&x->dir, "tool", tool, path);
 	assert_null(firewall_open(path, NULL, &x->f));
 	assert_false(x->f.sudo);
 	x->w = pl_wait_for(30 * PL_SECOND, NULL);
@@ -94,7 +68,7 @@ static void set_up(struct fixture *x, const char *state, const char *habit, cons
 static void tear_down(struct fixture *x)
 {
 	firewall_close(&x->f);
-	assert_null(pl_fs_remove_tree(x->dir));
+	temp_remove(&x->dir);
 }
 
 static void allow_and_restore(void **state)
@@ -129,13 +103,13 @@ static void allow_and_restore(void **state)
 		for (int again = 0; again < 2; again++) {
 			assert_null(firewall_allow(&x.f, &was, &x.w));
 			assert_null(firewall_verify(&x.f, &was, &x.w));
-			assert_string_equal(get_file(&x, "list", text, sizeof(text)), cases[i].allowed);
+			assert_string_equal(temp_read(&x.dir, "list", text, sizeof(text)), cases[i].allowed);
 		}
 		for (int again = 0; again < 2; again++) {
 			enum firewall_rule rule;
 
 			assert_null(firewall_restore(&x.f, &was, &x.w));
-			get_file(&x, "list", text, sizeof(text));
+			temp_read(&x.dir, "list", text, sizeof(text));
 			rule = strstr(cases[i].list, "Block " PROGRAM "\n") ? FIREWALL_BLOCK
 			       : strstr(cases[i].list, PROGRAM "\n")        ? FIREWALL_ALLOW
 									    : FIREWALL_NO_RULE;
@@ -161,7 +135,7 @@ static void nothing_is_touched_when_it_is_off(void **state)
 	assert_null(firewall_verify(&x.f, &was, &x.w));
 	assert_null(firewall_restore(&x.f, &was, &x.w));
 	assert_string_equal(
-		get_file(&x, "calls", text, sizeof(text)), "--getglobalstate\n--getglobalstate\n");
+		temp_read(&x.dir, "calls", text, sizeof(text)), "--getglobalstate\n--getglobalstate\n");
 	tear_down(&x);
 }
 
@@ -217,20 +191,20 @@ static void restoring_that_fails_names_the_command(void **state)
 	struct fixture x;
 	struct firewall_was was;
 	struct pl_error *e;
-	char line[512], command[256];
+	char line[512], command[256], path[256];
 
 	(void)state;
 	set_up(&x, "1", "normal", "");
 	assert_null(firewall_look(&x.f, PROGRAM, &x.w, &was));
 	assert_null(firewall_allow(&x.f, &was, &x.w));
-	put_file(&x, "habit", "managed", 0600);
+	temp_file(&x.dir, "habit", "managed", path);
 	e = firewall_restore(&x.f, &was, &x.w);
 	assert_int_equal(pl_error_kind(e), PL_ERR_RESTORE);
 	pl_error_free(e);
-	put_file(&x, "habit", "liar", 0600);
+	temp_file(&x.dir, "habit", "liar", path);
 	e = firewall_restore(&x.f, &was, &x.w);
 	assert_int_equal(pl_error_kind(e), PL_ERR_RESTORE);
-	snprintf(command, sizeof(command), "sudo %s/tool --remove %s", x.dir, PROGRAM);
+	snprintf(command, sizeof(command), "sudo %s/tool --remove %s", x.dir.path, PROGRAM);
 	if (!strstr(pl_error_line(e, line, sizeof(line)), command))
 		fail_msg("'%s' has no '%s'", line, command);
 	pl_error_free(e);
@@ -261,17 +235,16 @@ static void sudo_is_for_changes(void **state)
 
 	(void)state;
 	set_up(&x, "1", "normal", "");
-	put_file(&x, "sudo",
-		"#!/bin/sh\necho \"sudo $1\" >> ${0%/*}/calls\n[ \"$1\" = -n ] && shift && exec \"$@\"\n",
-		0700);
-	snprintf(path, sizeof(path), "%s:%s", x.dir, old);
+	temp_script(&x.dir, "sudo", "echo \"sudo $1\" >> $D/calls\n[ \"$1\" = -n ] && shift && exec \"$@\"\n",
+		path);
+	snprintf(path, sizeof(path), "%s:%s", x.dir.path, old);
 	setenv("PATH", path, 1);
 	x.f.sudo = true;
 	assert_null(firewall_look(&x.f, PROGRAM, &x.w, &was));
 	assert_null(firewall_allow(&x.f, &was, &x.w));
 	setenv("PATH", old, 1);
 	free(old);
-	assert_string_equal(get_file(&x, "calls", text, sizeof(text)),
+	assert_string_equal(temp_read(&x.dir, "calls", text, sizeof(text)),
 		"--getglobalstate\n--listapps\n--listapps\nsudo -n\n--add " PROGRAM
 		"\nsudo -n\n--unblockapp " PROGRAM "\n--listapps\n");
 	tear_down(&x);

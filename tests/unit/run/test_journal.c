@@ -14,26 +14,16 @@
 #include "base/fs.h"
 #include "orchestrator/run/journal.h"
 #include "orchestrator/run/store.h"
+#include "tests/unit/folder.h"
 
-static char folder[64];
 static char path[128];
 
-static int make_folder(void **state)
+static int set_up(void **state)
 {
-	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/paniclab-journal.XXXXXX");
-	if (mkdtemp(folder) == NULL)
+	if (make_folder(state) != 0)
 		return -1;
 	snprintf(path, sizeof path, "%s/journal.ndjson", folder);
 	return 0;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	struct pl_error *e = pl_fs_remove_tree(folder);
-	pl_error_free(e);
-	return access(folder, F_OK) == 0;
 }
 
 static void test_story(void **state)
@@ -162,5 +152,5 @@ int main(void)
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_store),
 	};
-	return cmocka_run_group_tests_name("journal", tests, make_folder, remove_folder);
+	return cmocka_run_group_tests_name("journal", tests, set_up, remove_folder);
 }

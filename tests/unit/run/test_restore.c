@@ -17,6 +17,7 @@
 #include "base/fs.h"
 #include "orchestrator/run/journal.h"
 #include "orchestrator/run/restore.h"
+#include "tests/unit/folder.h"
 
 /* A VM: its power, its disk (a number), and at most one snapshot. */
 struct vm_host {
@@ -114,23 +115,6 @@ static const struct vm_ops fake_ops = {
 	.snapshot_revert = fake_revert,
 	.snapshot_delete = fake_delete,
 };
-
-static char folder[64];
-
-static int make_folder(void **state)
-{
-	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/paniclab-restore.XXXXXX");
-	return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	struct pl_error *e = pl_fs_remove_tree(folder);
-	pl_error_free(e);
-	return access(folder, F_OK) == 0;
-}
 
 /* The changes of a run, as the steps make them; an error is the end of the process. */
 static struct pl_error *change_things(struct vm_host *h, struct journal *j)

@@ -12,22 +12,7 @@
 
 #include "base/fs.h"
 #include "orchestrator/run/serial.h"
-
-static char folder[64];
-
-static int make_folder(void **state)
-{
-	(void)state;
-	snprintf(folder, sizeof folder, "/tmp/paniclab-serial.XXXXXX");
-	return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	pl_error_free(pl_fs_remove_tree(folder));
-	return access(folder, F_OK) == 0;
-}
+#include "tests/unit/folder.h"
 
 static void put(const char *name, const char *text, char path[static 128])
 {

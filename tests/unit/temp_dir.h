@@ -16,7 +16,7 @@ struct temp_dir {
 
 static inline void temp_make(struct temp_dir *t)
 {
-	snprintf(t->path, sizeof(t->path), "/tmp/test_fusion.XXXXXX");
+	snprintf(t->path, sizeof(t->path), "/tmp/paniclab-unit.XXXXXX");
 	if (!mkdtemp(t->path))
 		abort();
 }
