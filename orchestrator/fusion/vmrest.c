@@ -175,6 +175,8 @@ static struct pl_error *hint_refused(const struct vmrest *r, struct pl_error *e)
 	default:
 		if (r->status == 404 || (r->status >= 300 && r->status < 400))
 			return pl_error_hint(e, "is it vmrest that listens at %s?", r->url);
+		if (r->status >= 500)
+			return pl_error_hint(e, "try again; if it stays so, restart vmrest");
 		return e;
 	}
 }

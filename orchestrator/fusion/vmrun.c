@@ -196,6 +196,21 @@ static struct pl_error *at_command(struct pl_error *e, const char *command)
 	return pl_error_at(moved, "vmrun %s", command);
 }
 
+static struct pl_error *hint_failed(const struct vmrun *v, const struct command *c, struct pl_error *e)
+{
+	const char *why = e ? pl_error_reason(e) : NULL;
+
+	if (!e || pl_error_kind(e) == PL_ERR_INTERRUPTED)
+		return e;
+	if (v->path && strchr(v->path, '/') && access(v->path, X_OK))
+		return pl_error_hint(e, "correct fusion.vmrun, now %s", v->path);
+	if (c->vmx && why && strcasestr(why, "disk space"))
+		return pl_error_hint(e, "free space where the VM is: %s", c->vmx);
+	if (c->vmx)
+		return pl_error_hint(e, "Fusion may say more in vmware.log, beside %s", c->vmx);
+	return pl_error_hint(e, "try `vmrun -T fusion list` in a terminal");
+}
+
 /* *ret needs pl_proc_result_deinit() in any case. */
 static struct pl_error *run(
 	struct vmrun *v, const struct command *c, const struct pl_wait *w, struct pl_proc_result *ret)
@@ -207,7 +222,7 @@ static struct pl_error *run(
 	e = locate(v);
 	if (!e)
 		e = run_patiently(v, c, &own, ret);
-	return at_command(e, c->name);
+	return hint_failed(v, c, at_command(e, c->name));
 }
 
 static struct pl_error *run_plain(struct vmrun *v, const struct command *c, const struct pl_wait *w)

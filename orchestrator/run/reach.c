@@ -4,6 +4,12 @@
 
 #include "orchestrator/guest/ssh.h"
 
+/*
+ * A boot that goes down may accept a connection and never answer on it: a login
+ * that hangs is given up, and the next one may take twice as long.
+ */
+static const int64_t LOGIN_FIRST = 4 * PL_SECOND;
+
 static struct pl_error *probe(void *arg, const char *ip, const struct pl_wait *w)
 {
 	const struct lab_guest *cfg = arg;
@@ -50,11 +56,12 @@ struct pl_error *reach_guest(
 struct pl_error *reach_new_boot(const struct reach *r, const char *old_boot, const struct pl_wait *w,
 	struct found_address *found, struct guest **ret, struct guest_facts *facts)
 {
-	for (;;) {
+	for (int64_t patience = LOGIN_FIRST;; patience *= 2) {
+		struct pl_wait once = pl_wait_at_most(w, patience);
 		*facts = (struct guest_facts){0};
-		struct pl_error *e = reach_guest(r, w, found, ret);
+		struct pl_error *e = reach_guest(r, &once, found, ret);
 		if (e == NULL)
-			e = guest_facts_read(*ret, w, facts);
+			e = guest_facts_read(*ret, &once, facts);
 		if (e == NULL && strcmp(facts->boot_time, old_boot) != 0)
 			return NULL;
 		guest_facts_deinit(facts);
@@ -65,10 +72,15 @@ struct pl_error *reach_new_boot(const struct reach *r, const char *old_boot, con
 			return e;
 		struct pl_error *over = pl_wait_sleep(w, 200 * PL_MS);
 		if (over != NULL) {
-			bool interrupted = e == NULL || pl_error_kind(over) == PL_ERR_INTERRUPTED;
-			pl_error_free(interrupted ? e : over);
-			return interrupted ? over : e;
+			bool timeout = pl_error_kind(over) == PL_ERR_TIMEOUT;
+			if (timeout && e == NULL)
+				e = pl_error_new(PL_ERR_TIMEOUT, "the guest still runs as before");
+			pl_error_free(timeout ? over : e);
+			return timeout ? e : over;
 		}
+		/* Only what takes its time is given more of it. */
+		if (e == NULL || pl_error_kind(e) != PL_ERR_TIMEOUT)
+			patience /= 2;
 		pl_error_free(e);
 	}
 }

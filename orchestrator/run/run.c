@@ -89,10 +89,18 @@ static void note_step(struct run *r, const struct step *s, const char *reason, c
 		r->o->ui.step_end(r->o->ui.arg, s->name, status, detail, ns);
 }
 
+/* Steps quote files and guests, and cut where the room ends: JSON takes valid UTF-8 only. */
+static void make_safe(char text[static STEP_TEXT_MAX])
+{
+	char safe[STEP_TEXT_MAX];
+	memcpy(text, pl_safe_line(text, safe, sizeof safe), sizeof safe);
+}
+
 static struct pl_error *take_step(struct run *r, const struct step *s, size_t number, size_t count)
 {
 	char reason[STEP_TEXT_MAX] = "", detail[STEP_TEXT_MAX] = "", at[32];
 	s->reason(r, reason);
+	make_safe(reason);
 	pl_timestamp(at);
 	if (r->o->ui.step != NULL)
 		r->o->ui.step(r->o->ui.arg, number, count, s->name, reason);
@@ -106,8 +114,27 @@ static struct pl_error *take_step(struct run *r, const struct step *s, size_t nu
 	e = pl_error_context(e, "%s", s->name);
 	if (e != NULL)
 		pl_error_line(e, detail, sizeof detail);
+	make_safe(detail);
 	note_step(r, s, reason, at, e == NULL ? "done" : "failed", detail, pl_now() - since);
 	return e;
+}
+
+/*
+ * The first failure is the outcome, with two exceptions: an interruption ends
+ * everything, and "it panicked as expected, without a core" is not true of a
+ * panic that turns out to be another one. The steps keep what each failed of.
+ */
+static void conclude(struct pl_error **verdict, struct pl_error *later)
+{
+	bool replaces = *verdict != NULL && later != NULL &&
+			(pl_error_kind(later) == PL_ERR_INTERRUPTED ||
+				(pl_error_kind(*verdict) == PL_ERR_CAPTURE &&
+					pl_error_kind(later) == PL_ERR_UNEXPECTED));
+	if (replaces) {
+		pl_error_free(*verdict);
+		*verdict = NULL;
+	}
+	pl_error_keep_first(verdict, later);
 }
 
 /*
@@ -132,7 +159,7 @@ static struct pl_error *walk(struct run *r)
 		struct pl_error *e = take_step(r, s, number, count);
 		if (e != NULL && (!s->goes_on || pl_error_kind(e) == PL_ERR_INTERRUPTED))
 			ended = true;
-		pl_error_keep_first(&first, e);
+		conclude(&first, e);
 	}
 	return first;
 }
@@ -222,6 +249,7 @@ static void finish(struct run *r, const struct pl_error *e, int64_t since)
 	char at[32], line[LINE_TEXT_MAX];
 	pl_timestamp(at);
 	run_report(r, "finished", json_string(at));
+	run_report(r, "panicked", json_pack("{s:b, s:s}", "seen", r->panic == PANIC_SEEN, "sign", r->sign));
 	run_report(r, "seconds", json_real((double)(pl_now() - since) / (double)PL_SECOND));
 	run_report(r, "outcome", json_string(outcome_name(e)));
 	run_report(r, "exit_code", json_integer(pl_error_exit_code(e)));
@@ -244,12 +272,23 @@ static struct pl_error *combine(struct run *r, struct pl_error *e, struct pl_err
 	if (e != NULL)
 		pl_log(r->log, PL_LOG_WARN, "%s", pl_error_line(e, line, sizeof line));
 	pl_error_free(e);
-	return pl_error_hint(restored, "when its cause is gone: paniclab teardown %s", r->id);
+	/* What to do about the cause may be known, but the command that restores must be the last word. */
+	struct pl_error *left = pl_error_new(PL_ERR_RESTORE, "not restored: %s", pl_error_what(restored));
+	if (pl_error_place(restored) != NULL)
+		left = pl_error_at(left, "%s", pl_error_place(restored));
+	if (pl_error_reason(restored) != NULL)
+		left = pl_error_why(left, "%s", pl_error_reason(restored));
+	if (pl_error_advice(restored) != NULL)
+		left = pl_error_hint(left, "%s; then: paniclab teardown %s", pl_error_advice(restored), r->id);
+	left = pl_error_hint(left, "when its cause is gone: paniclab teardown %s", r->id);
+	pl_error_free(restored);
+	return left;
 }
 
 struct pl_error *run_execute(const struct run_options *o, json_t **report, char **dir)
 {
 	struct run r;
+	char line[LINE_TEXT_MAX];
 	int64_t since = pl_now();
 	*report = NULL;
 	*dir = NULL;
@@ -267,6 +306,8 @@ struct pl_error *run_execute(const struct run_options *o, json_t **report, char 
 		json_pack("{s:s, s:i}", "outcome", outcome_name(e), "exit_code", pl_error_exit_code(e)));
 	if (wrote == NULL)
 		wrote = report_write_all(r.dir, r.doc);
+	if (e != NULL && wrote != NULL)
+		pl_log(r.log, PL_LOG_WARN, "%s", pl_error_line(wrote, line, sizeof line));
 	pl_error_keep_first(&e, wrote);
 	*report = json_incref(r.doc);
 	*dir = r.dir;

@@ -95,6 +95,18 @@ static struct pl_error *refuse_power(const struct run *r)
 		"resume it or shut it down first: what is in its memory could not be put back");
 }
 
+/* Without vmrun a snapshot could be begun, and not even be looked for afterwards. */
+static struct pl_error *check_snapshots(const struct run *r, const struct pl_wait *w)
+{
+	char **names = NULL;
+	size_t count = 0;
+	if (r->scenario->isolation != ISOLATION_SNAPSHOT)
+		return NULL;
+	struct pl_error *e = r->host.ops->snapshots(r->host.host, &r->vm, w, &names, &count);
+	vm_names_free(names, count);
+	return e;
+}
+
 struct pl_error *step_preflight(struct run *r, char *out)
 {
 	struct pl_error *e = check_files(r);
@@ -109,6 +121,9 @@ struct pl_error *step_preflight(struct run *r, char *out)
 		json_pack("{s:s?, s:s?, s:s?}", "id", r->vm.id, "vmx", r->vm.vmx, "name", r->vm.name));
 	if (r->power_before != VM_POWER_OFF && r->power_before != VM_POWER_ON)
 		return refuse_power(r);
+	e = check_snapshots(r, &w);
+	if (e != NULL)
+		return e;
 	SAY("%s is %s", r->vm.name, vm_power_name(r->power_before));
 	note_simulated(r);
 	return serial_open(&r->serial, r->vm.vmx);

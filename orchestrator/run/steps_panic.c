@@ -17,6 +17,11 @@ enum { SERIAL_MAX = 1 << 20 };
 static const int64_t DUMP_PATIENCE = 60 * PL_SECOND;
 static const int64_t GLANCE = 250 * PL_MS;
 
+/* A transfer in which nothing has come for so long has stalled, whether or not it is over. */
+static const int64_t STALLED = 5 * PL_SECOND;
+
+static const char BOOTED_ANEW[] = "the guest has booted anew";
+
 static void saw(struct run *r, enum run_panic panic, const char *sign)
 {
 	if (r->panic >= panic)
@@ -50,28 +55,29 @@ static bool look_at_dump(struct run *r)
 	return r->dumped.started;
 }
 
-/* True if the guest runs on as if nothing had happened: the boot that we armed. */
-static bool guest_alive(struct run *r)
+/* *same: the guest runs on as if nothing had happened, the boot that we armed. */
+static struct pl_error *guest_alive(struct run *r, bool *same)
 {
 	struct pl_wait w = run_wait(r, 15 * PL_SECOND);
 	struct guest_facts now = {0};
-	bool same = false;
 	struct pl_error *e = NULL;
+	*same = false;
 	guest_abandon(r->guest);
 	r->guest = NULL;
 	e = run_connect(r, &w);
 	if (e == NULL)
 		e = guest_facts_read(r->guest, &w, &now);
 	if (e == NULL) {
-		same = strcmp(now.boot_time, r->facts.boot_time) == 0;
-		if (!same)
-			saw(r, PANIC_SUSPECTED, "the guest has booted anew");
-	} else {
+		*same = strcmp(now.boot_time, r->facts.boot_time) == 0;
+		if (!*same)
+			saw(r, PANIC_SUSPECTED, BOOTED_ANEW);
+	} else if (pl_error_kind(e) != PL_ERR_INTERRUPTED) {
 		saw(r, PANIC_SUSPECTED, "the guest does not answer any more");
+		pl_error_free(e);
+		e = NULL;
 	}
 	guest_facts_deinit(&now);
-	pl_error_free(e);
-	return same;
+	return e;
 }
 
 /* Runs the trigger; ok when it ended in any way that can be a panic. */
@@ -125,10 +131,14 @@ static struct pl_error *watch(struct run *r, int64_t until)
 static struct pl_error *no_effect(const struct run *r, const struct guest_output *output)
 {
 	char line[300], took[32];
-	struct pl_error *e =
-		pl_error_at(pl_error_new(PL_ERR_UNEXPECTED, "the trigger had no effect within %s",
-				    pl_format_time(r->scenario->trigger.timeout, took, sizeof took)),
-			"trigger");
+	struct pl_error *e = NULL;
+	if (!output->lost && output->status > 0)
+		e = pl_error_new(PL_ERR_UNEXPECTED,
+			"the trigger failed with status %d, and the guest runs on", output->status);
+	else
+		e = pl_error_new(PL_ERR_UNEXPECTED, "the trigger had no effect within %s",
+			pl_format_time(r->scenario->trigger.timeout, took, sizeof took));
+	e = pl_error_at(e, "trigger");
 	if (output->error != NULL && output->error[0] != '\0')
 		e = pl_error_why(e, "it said: %s", pl_escape_str(output->error, line, sizeof line));
 	else
@@ -154,7 +164,10 @@ struct pl_error *step_trigger(struct run *r, char *out)
 		until = pl_now() + 2 * PL_SECOND;
 	if (e == NULL)
 		e = watch(r, until);
-	if (e == NULL && r->panic == PANIC_NO && guest_alive(r)) {
+	bool alive = false;
+	if (e == NULL && r->panic == PANIC_NO)
+		e = guest_alive(r, &alive);
+	if (e == NULL && alive) {
 		if (r->scenario->expect.panic)
 			e = no_effect(r, &output);
 		SAY("no panic");
@@ -188,9 +201,15 @@ static struct pl_error *no_dump(const struct run *r, const struct serial_diagnos
 		return pl_error_hint(pl_error_why(e, "%u request%s refused, the last: %s", r->dumped.refused,
 					     r->dumped.refused == 1 ? " was" : "s were", r->dumped.refusal),
 			"see events.ndjson of the run");
-	return pl_error_hint(pl_error_why(e, "%s, and nothing arrived at %s:%u", r->sign,
-				     dump_address(r->dump), dump_port(r->dump)),
-		"check the host's firewall, that the NIC is an e1000e, and the serial console");
+	e = pl_error_why(
+		e, "%s, and nothing arrived at %s:%u", r->sign, dump_address(r->dump), dump_port(r->dump));
+	return pl_error_hint(e, "%s, check that the NIC is an e1000e, and %s",
+		r->lab->host.firewall == LAB_FIREWALL_LEAVE
+			? "let it through the host's firewall (`firewall: allow` in the lab file does)"
+			: "check what else filters UDP on this host",
+		r->serial.path != NULL
+			? "read the serial console's log"
+			: "send serial0 into a file in the .vmx: the kernel says there why it does not dump");
 }
 
 /* Waits until the first block has come. */
@@ -211,19 +230,52 @@ static struct pl_error *await_start(struct run *r, int64_t until, struct serial_
 	return no_dump(r, d);
 }
 
-static struct pl_error *await_end(struct run *r, int64_t until)
+/*
+ * Waits for the end of the transfer, until `until` or until the kernel must
+ * have given up. *quiet: for how long nothing has come.
+ */
+static struct pl_error *await_end(struct run *r, int64_t until, int64_t *quiet)
 {
-	struct pl_wait w = {.until = until, .cancel = r->o->cancel};
 	struct pl_error *e = NULL;
+	uint64_t bytes = 0;
+	int64_t last = pl_now();
 	for (;;) {
 		dump_look(r->dump, &r->dumped);
 		show_progress(r);
+		if (r->dumped.bytes != bytes) {
+			bytes = r->dumped.bytes;
+			last = pl_now();
+		}
+		*quiet = pl_now() - last;
 		if (r->dumped.finished)
 			return NULL;
 		if (e != NULL)
 			return e;
+		struct pl_wait w = {.until = until, .cancel = r->o->cancel};
+		if (last + DUMP_PATIENCE < until)
+			w.until = last + DUMP_PATIENCE;
 		e = dump_wait(r->dump, r->dumped.version, &w);
 	}
+}
+
+/* The transfer was ended from here: why, and what is left of it. */
+static struct pl_error *cut_off(struct run *r, int64_t quiet)
+{
+	char size[32], took[32];
+	struct pl_error *e = NULL;
+	pl_format_size(r->dumped.bytes, size, sizeof size);
+	if (quiet >= STALLED) {
+		pl_format_time(quiet, took, sizeof took);
+		snprintf(r->dumped.reason, sizeof r->dumped.reason, "nothing came for %s", took);
+		e = pl_error_new(PL_ERR_CAPTURE, "the core stopped arriving after %s", size);
+		e = pl_error_why(e, "%s", r->dumped.reason);
+	} else {
+		pl_format_time(r->scenario->expect.within, took, sizeof took);
+		snprintf(r->dumped.reason, sizeof r->dumped.reason, "still arriving after %s", took);
+		e = pl_error_new(PL_ERR_CAPTURE, "the core was still arriving after %s", took);
+		e = pl_error_hint(pl_error_why(e, "%s so far", size), "raise expect.within in the scenario");
+	}
+	return pl_error_hint(pl_error_at(e, "dump"), "what arrived is kept as %s", r->dumped.path);
 }
 
 static void report_dump(struct run *r)
@@ -240,26 +292,24 @@ struct pl_error *step_dump(struct run *r, char *out)
 {
 	struct serial_diagnosis d;
 	char size[32], took[32];
+	int64_t quiet = 0;
 	if (r->panic == PANIC_NO) {
 		SAY("there was no panic");
 		return NULL;
 	}
 	int64_t last = r->triggered + r->scenario->expect.within;
-	int64_t start = pl_now() + DUMP_PATIENCE;
+	/* A kernel that has booted since the panic has nothing left to send. */
+	int64_t start = pl_now() + (strcmp(r->sign, BOOTED_ANEW) == 0 ? 0 : DUMP_PATIENCE);
 	struct pl_error *e = await_start(r, start < last ? start : last, &d);
 	if (e == NULL)
-		e = await_end(r, last);
-	if (e != NULL && pl_error_kind(e) == PL_ERR_TIMEOUT) {
-		pl_error_free(e);
-		e = pl_error_hint(
-			pl_error_at(pl_error_new(PL_ERR_CAPTURE, "the core was still arriving after %s",
-					    pl_format_time(r->scenario->expect.within, took, sizeof took)),
-				"dump"),
-			"raise expect.within in the scenario");
-	}
+		e = await_end(r, last, &quiet);
 	/* Ends a transfer that is still under way, so that its file is named for what it is. */
 	dump_stop(r->dump, &r->dumped);
 	r->dump = NULL;
+	if (e != NULL && pl_error_kind(e) == PL_ERR_TIMEOUT) {
+		pl_error_free(e);
+		e = cut_off(r, quiet);
+	}
 	if (r->dumped.started)
 		report_dump(r);
 	if (e == NULL && !r->dumped.complete)
@@ -297,6 +347,11 @@ struct pl_error *step_return(struct run *r, char *out)
 		if (e == NULL && power == VM_POWER_OFF) {
 			SAY("powered off");
 			return NULL;
+		}
+		/* Fusion's REST service may be gone; the guest need not be. */
+		if (e != NULL && pl_error_kind(e) != PL_ERR_INTERRUPTED) {
+			pl_error_free(e);
+			e = NULL;
 		}
 		if (e == NULL)
 			e = run_connect(r, &once);

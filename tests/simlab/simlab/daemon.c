@@ -97,9 +97,15 @@ static void serve(struct daemon *d)
 	}
 }
 
-void daemon_faults_changed(struct sim *s)
+void daemon_faults_changed(struct sim *s, const struct faults *before)
 {
-	boot_restart_sshd(s);
+	static const enum fault of_ssh[] = {FAULT_SSH_REFUSE, FAULT_HOST_KEY_CHANGED};
+	bool changed = false;
+	for (size_t i = 0; i < sizeof of_ssh / sizeof *of_ssh; i++)
+		changed = changed || s->faults.on[of_ssh[i]] != before->on[of_ssh[i]];
+	/* It would end the sessions of a guest that has nothing to do with the fault. */
+	if (changed)
+		boot_restart_sshd(s);
 	leases_write(s);
 }
 

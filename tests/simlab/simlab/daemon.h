@@ -17,6 +17,6 @@ struct pl_error *daemon_start(
 struct pl_error *daemon_stop(const char *dir) PL_MUST_USE;
 
 /** What changes with a fault at once (REST port, sshd). */
-void daemon_faults_changed(struct sim *s);
+void daemon_faults_changed(struct sim *s, const struct faults *before);
 
 #endif

@@ -18,6 +18,7 @@ static void stop_call(struct sim *s, struct call *c)
 static void fault_call(struct sim *s, struct call *c)
 {
 	char line[512];
+	struct faults before = s->faults;
 	struct pl_error *e = NULL;
 	for (int i = 0; i < c->argc && e == NULL; i++) {
 		e = faults_set(&s->faults, c->argv[i]);
@@ -25,7 +26,7 @@ static void fault_call(struct sim *s, struct call *c)
 			sim_event("fault %s", c->argv[i]);
 	}
 	if (e == NULL && c->argc > 0)
-		daemon_faults_changed(s);
+		daemon_faults_changed(s, &before);
 	if (e == NULL)
 		e = faults_print(&s->faults, &c->out);
 	if (e == NULL)
