@@ -210,6 +210,14 @@ static bool asks_for_help(const char *word)
 	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
 }
 
+struct pl_error *cmd_print_json(const struct cmd_env *env, const json_t *doc)
+{
+	if (doc == NULL || (json_dumpf(doc, env->out, JSON_INDENT(2)) != 0 && !ferror(env->out)))
+		return pl_error_nomem();
+	fputc('\n', env->out);
+	return NULL;
+}
+
 int cmd_main(const struct cmd *const *commands, int argc, char **argv)
 {
 	if (argc < 2) {

@@ -6,6 +6,7 @@
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -60,6 +61,12 @@ struct cmd {
 	/** *exit_code starts as 0; an error decides it by its kind. */
 	struct pl_error *(*run)(struct cmd_env *env, const struct cmd_input *in, int *exit_code);
 };
+
+/**
+ * A result as JSON, with its newline. NULL, as json_pack() gives it, is out of
+ * memory; that nobody can read env->out any more is cmd_main()'s to say.
+ */
+struct pl_error *cmd_print_json(const struct cmd_env *env, const json_t *doc) PL_MUST_USE;
 
 /** The whole program: picks the command, parses, runs, prints the error. */
 int cmd_main(const struct cmd *const *commands, int argc, char **argv);

@@ -65,13 +65,9 @@ static struct pl_error *tell_json(const struct cmd_env *env, const struct target
 		targets[0].path, "replaced", targets[0].existed, "path", targets[1].path, "replaced",
 		targets[1].existed);
 
-	if (o == NULL || json_dumpf(o, env->out, JSON_INDENT(2)) < 0) {
-		json_decref(o);
-		return pl_error_nomem();
-	}
-	fputc('\n', env->out);
+	struct pl_error *e = cmd_print_json(env, o);
 	json_decref(o);
-	return NULL;
+	return e;
 }
 
 /* One line of advice: paniclab COMMAND LAB [SCENARIO], quoted for the shell. */

@@ -198,8 +198,8 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 		return e;
 	if (!env->json)
 		print_text(env->out, cmd_arg(in, 0), doc);
-	else if (json_dumpf(doc, env->out, JSON_INDENT(2)) != 0 || fputc('\n', env->out) == EOF)
-		e = pl_error_new(PL_ERR_LAB, "cannot write the result");
+	else
+		e = cmd_print_json(env, doc);
 	json_decref(doc);
 	return e;
 }

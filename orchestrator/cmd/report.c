@@ -77,12 +77,8 @@ static struct pl_error *read_document(const char *dir, json_t **ret)
 
 static struct pl_error *print(const struct cmd_env *env, const json_t *doc)
 {
-	if (env->json) {
-		if (json_dumpf(doc, env->out, JSON_INDENT(2)) < 0)
-			return pl_error_errno(PL_ERR_LAB, errno, "cannot write the report");
-		fputc('\n', env->out);
-		return NULL;
-	}
+	if (env->json)
+		return cmd_print_json(env, doc);
 	struct pl_buf text;
 	pl_buf_init(&text, REPORT_MAX);
 	struct pl_error *e = report_text(doc, env->color, &text);

@@ -31,16 +31,13 @@ static struct pl_error *own_path(char **ret)
 	return NULL;
 }
 
-static void print_plan(const struct cmd_env *env, const json_t *plan)
+static struct pl_error *print_plan(const struct cmd_env *env, const json_t *plan)
 {
 	size_t i;
 	json_t *step;
 	char text[600];
-	if (env->json) {
-		json_dumpf(plan, env->out, JSON_INDENT(2));
-		fputc('\n', env->out);
-		return;
-	}
+	if (env->json)
+		return cmd_print_json(env, plan);
 	fprintf(env->out, "plan for %s (%s now); nothing is changed by --dry-run\n",
 		pl_escape_str(pl_json_str_or(json_object_get(plan, "vm"), "name", "?"), text, sizeof text),
 		pl_json_str_or(plan, "power", "?"));
@@ -52,16 +49,14 @@ static void print_plan(const struct cmd_env *env, const json_t *plan)
 			fprintf(env->out, "     %-12s changes: %s\n", "",
 				pl_json_str_or(step, "changes", ""));
 	}
+	return NULL;
 }
 
 static struct pl_error *print_report(const struct cmd_env *env, const json_t *report)
 {
 	struct pl_buf text;
-	if (env->json) {
-		json_dumpf(report, env->out, JSON_INDENT(2));
-		fputc('\n', env->out);
-		return NULL;
-	}
+	if (env->json)
+		return cmd_print_json(env, report);
 	pl_buf_init(&text, REPORT_MAX);
 	struct pl_error *e = report_text(report, env->color, &text);
 	if (e == NULL)
@@ -91,7 +86,7 @@ static struct pl_error *execute(struct cmd_env *env, const struct cmd_input *in,
 	if (env->dry_run) {
 		e = run_plan(&o, &document);
 		if (e == NULL)
-			print_plan(env, document);
+			e = print_plan(env, document);
 	} else {
 		e = run_execute(&o, &document, &dir);
 		if (document != NULL && !progress.events)

@@ -42,12 +42,10 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 		pending += s.pending > 0 ? 1 : 0;
 		run_summary_deinit(&s);
 	}
-	if (e == NULL && env->json) {
-		json_dumpf(list, env->out, JSON_INDENT(2));
-		fputc('\n', env->out);
-	} else if (e == NULL && count == 0) {
+	if (e == NULL && env->json)
+		e = cmd_print_json(env, list);
+	else if (e == NULL && count == 0)
 		fprintf(env->err, "paniclab: no runs in %s yet\n", env->state);
-	}
 	if (pending > 0)
 		pl_log(&env->log, PL_LOG_WARN, "%zu run%s to be restored: paniclab teardown --all", pending,
 			pending == 1 ? " is" : "s are");

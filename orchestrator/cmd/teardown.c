@@ -19,8 +19,19 @@ static void on_undo(void *arg, const char *change, const char *status, const cha
 			pl_escape_str(detail, shown, sizeof shown), pl_format_time(ns, took, sizeof took));
 }
 
-static struct pl_error *show_pending(const struct cmd_env *env, const char *id)
+static void show_one(const struct cmd_env *env, const char *id, const struct journal_change *c)
 {
+	char *before = json_dumps(c->before, JSON_COMPACT);
+	char change[64], shown[500];
+	fprintf(env->out, "%s: would undo %s: %s\n", id, pl_escape_str(c->change, change, sizeof change),
+		pl_escape_str(before == NULL ? "" : before, shown, sizeof shown));
+	free(before);
+}
+
+/* With --json it is an entry of the one document. */
+static struct pl_error *show_pending(const struct cmd_env *env, const char *id, json_t *document)
+{
+	json_t *would = json_array();
 	char *path = NULL;
 	struct journal_state s = {0};
 	struct pl_error *e = pl_asprintf(&path, "%s/runs/%s/journal.ndjson", env->state, id);
@@ -29,12 +40,12 @@ static struct pl_error *show_pending(const struct cmd_env *env, const char *id)
 	for (size_t i = s.count; i-- > 0;) {
 		if (s.changes[i].undone)
 			continue;
-		char *before = json_dumps(s.changes[i].before, JSON_COMPACT);
-		char shown[500];
-		fprintf(env->out, "%s: would undo %s: %s\n", id, s.changes[i].change,
-			pl_escape_str(before == NULL ? "" : before, shown, sizeof shown));
-		free(before);
+		json_array_append_new(would, json_pack("{s:s, s:O}", "change", s.changes[i].change, "before",
+						     s.changes[i].before));
+		if (!env->json)
+			show_one(env, id, &s.changes[i]);
 	}
+	json_array_append_new(document, json_pack("{s:s, s:o}", "id", id, "would_undo", would));
 	journal_state_deinit(&s);
 	free(path);
 	return e;
@@ -54,7 +65,7 @@ static void show_left(const struct cmd_env *env, const char *id, const json_t *l
 }
 
 struct tally {
-	json_t *document; /* array of {"id","restored","left"} */
+	json_t *document; /* array of {"id","restored","left"}, with --dry-run of {"id","would_undo"} */
 	size_t done;
 };
 
@@ -62,7 +73,7 @@ static struct pl_error *restore_one(struct cmd_env *env, const char *id, struct 
 {
 	json_t *left = NULL;
 	if (env->dry_run)
-		return show_pending(env, id);
+		return show_pending(env, id, t->document);
 	if (!env->quiet)
 		fprintf(env->err, "restoring run %s\n", id);
 	struct pl_wait w = pl_wait_for(120 * PL_SECOND, env->cancel);
@@ -126,8 +137,7 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 	struct pl_error *e =
 		cmd_args(in) > 0 ? restore_named(env, cmd_arg(in, 0), &t) : restore_pending(env, all, &t);
 	if (env->json) {
-		json_dumpf(t.document, env->out, JSON_INDENT(2));
-		fputc('\n', env->out);
+		pl_error_keep_first(&e, cmd_print_json(env, t.document));
 	} else if (e == NULL && !env->dry_run) {
 		fprintf(env->out, t.done == 0 ? "nothing is to be restored\n" : "everything is restored\n");
 	}

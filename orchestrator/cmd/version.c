@@ -31,13 +31,9 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 	for (size_t i = 0; i < count; i++)
 		json_object_set_new(json_object_get(o, "libraries"), libraries[i].name,
 			json_string(libraries[i].version));
-	if (o == NULL || json_dumpf(o, env->out, JSON_INDENT(2)) < 0) {
-		json_decref(o);
-		return pl_error_nomem();
-	}
-	fputc('\n', env->out);
+	struct pl_error *e = cmd_print_json(env, o);
 	json_decref(o);
-	return NULL;
+	return e;
 }
 
 const struct cmd cmd_version = {
