@@ -182,20 +182,6 @@ static struct pl_error *run_patiently(
 	}
 }
 
-/* An error of the process is at vmrun's path; for people it is the command that failed. */
-static struct pl_error *at_command(struct pl_error *e, const char *command)
-{
-	struct pl_error *moved;
-
-	if (!e || !pl_error_place(e) || pl_error_kind(e) == PL_ERR_INTERRUPTED)
-		return pl_error_at(e, "vmrun %s", command);
-	moved = pl_error_new(pl_error_kind(e), "%s", pl_error_what(e));
-	if (pl_error_reason(e))
-		moved = pl_error_why(moved, "%s", pl_error_reason(e));
-	pl_error_free(e);
-	return pl_error_at(moved, "vmrun %s", command);
-}
-
 static struct pl_error *hint_failed(const struct vmrun *v, const struct command *c, struct pl_error *e)
 {
 	const char *why = e ? pl_error_reason(e) : NULL;
@@ -222,7 +208,7 @@ static struct pl_error *run(
 	e = locate(v);
 	if (!e)
 		e = run_patiently(v, c, &own, ret);
-	return hint_failed(v, c, at_command(e, c->name));
+	return hint_failed(v, c, pl_error_move(e, "vmrun %s", c->name));
 }
 
 static struct pl_error *run_plain(struct vmrun *v, const struct command *c, const struct pl_wait *w)
