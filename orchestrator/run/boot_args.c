@@ -153,7 +153,8 @@ static uint64_t debug_bits(uint64_t present, unsigned xnu_major)
 	return bits & ~(uint64_t)(DB_HALT | DB_PANICLOG_DUMP | DB_REBOOT_ALWAYS);
 }
 
-static struct pl_error *put_ours(struct tokens *t, uint64_t debug, const struct boot_args_wish *wish)
+/* What makes a kernel dump over the network. */
+static struct pl_error *put_dump(struct tokens *t, uint64_t debug, const struct boot_args_wish *wish)
 {
 	char number[32];
 	snprintf(number, sizeof number, "0x%llx", (unsigned long long)debug_bits(debug, wish->xnu_major));
@@ -169,8 +170,6 @@ static struct pl_error *put_ours(struct tokens *t, uint64_t debug, const struct 
 		e = put_value(t, "kdp_match_name", wish->interface);
 	if (e == NULL)
 		e = put_value(t, "wdt", "-1");
-	if (e == NULL && wish->kcsuffix != NULL)
-		e = put_value(t, "kcsuffix", wish->kcsuffix);
 	return e;
 }
 
@@ -207,8 +206,10 @@ struct pl_error *boot_args_merge(const char *present, const struct boot_args_wis
 {
 	struct tokens t = {.count = 0};
 	struct pl_error *e = tokens_split(&t, present);
-	if (e == NULL)
-		e = put_ours(&t, boot_args_debug(present), wish);
+	if (e == NULL && wish->server != NULL)
+		e = put_dump(&t, boot_args_debug(present), wish);
+	if (e == NULL && wish->kcsuffix != NULL)
+		e = put_value(&t, "kcsuffix", wish->kcsuffix);
 	if (e == NULL)
 		e = put_extra(&t, wish->extra);
 	if (e == NULL)

@@ -14,7 +14,7 @@
 #include "base/err.h"
 
 struct boot_args_wish {
-	const char *server;    /* IPv4 address for _panicd_ip */
+	const char *server;    /* IPv4 address for _panicd_ip; NULL: no dump, only kcsuffix and extra */
 	uint16_t port;         /* panicd_port is set when it is not 1069 */
 	const char *interface; /* kdp_match_name; "" leaves it alone */
 	unsigned xnu_major;    /* 3789; 0 when not known */

@@ -31,6 +31,16 @@ static bool with_dump(const struct run *r)
 	return r->scenario->expect.core != CORE_NONE;
 }
 
+bool plan_sets_boot_args(const struct run *r)
+{
+	return with_dump(r) || r->scenario->boot_args[0] != '\0' || r->scenario->kernel > KERNEL_RELEASE;
+}
+
+static bool with_verify(const struct run *r)
+{
+	return plan_sets_boot_args(r) || r->scenario->kernel != KERNEL_AS_IS;
+}
+
 static bool with_return(const struct run *r)
 {
 	return (r->scenario->collect & (EVIDENCE_PANIC_REPORT | EVIDENCE_SYSTEM_LOG)) != 0;
@@ -71,7 +81,10 @@ static void why_address(const struct run *r, char *out)
 
 static void why_server(const struct run *r, char *out)
 {
-	SAY("the kernel sends its core over UDP to port %u of this host", r->lab->server.port);
+	if (r->lab->server.port == 0)
+		SAY("the kernel sends its core over UDP to a free port of this host");
+	else
+		SAY("the kernel sends its core over UDP to port %u of this host", r->lab->server.port);
 }
 
 static void why_facts(const struct run *r, char *out)
@@ -89,8 +102,8 @@ static void why_payload(const struct run *r, char *out)
 
 static void why_boot_args(const struct run *r, char *out)
 {
-	(void)r;
-	SAY("the kernel dumps over the network only when its boot-args say so");
+	SAY("%s", with_dump(r) ? "the kernel dumps over the network only when its boot-args say so"
+			       : "the scenario asks for boot-args or for another kernel");
 }
 
 static void why_reboot(const struct run *r, char *out)
@@ -162,10 +175,10 @@ const struct step plan_steps[] = {
 	{"facts", NULL, why_facts, step_facts, "a private folder in the guest, removed again", false, false},
 	{"payload", with_payload, why_payload, step_payload, "files in the guest, removed again", false,
 		false},
-	{"boot-args", with_dump, why_boot_args, step_boot_args, "nvram boot-args, put back as they were",
-		false, false},
-	{"reboot", with_dump, why_reboot, step_reboot, "the guest reboots", false, false},
-	{"verify", with_dump, why_verify, step_verify, NULL, false, false},
+	{"boot-args", plan_sets_boot_args, why_boot_args, step_boot_args,
+		"nvram boot-args, put back as they were", false, false},
+	{"reboot", plan_sets_boot_args, why_reboot, step_reboot, "the guest reboots", false, false},
+	{"verify", with_verify, why_verify, step_verify, NULL, false, false},
 	{"set-up", with_setup, why_setup, step_setup, "whatever the script does in the guest", false, false},
 	{"trigger", NULL, why_trigger, step_trigger, "the guest panics", true, false},
 	{"dump", with_dump, why_dump, step_dump, "the core, in the run's folder", true, false},

@@ -30,6 +30,9 @@ struct step {
 /** All steps; ends with a NULL name. */
 extern const struct step plan_steps[];
 
+/** True if something is only had by a boot with other boot-args: a dump, the scenario's own, a kernel. */
+bool plan_sets_boot_args(const struct run *r);
+
 /** True if this run takes the step. */
 bool plan_wants(const struct step *s, const struct run *r);
 

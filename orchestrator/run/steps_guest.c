@@ -34,7 +34,7 @@ static struct pl_error *check_sip(const struct run *r)
 	const char *what = NULL;
 	if (r->scenario->sip == SIP_OFF && (f->sip_nvram == 1 || f->sip_dtrace == 1 || f->sip_kext == 1))
 		what = "the scenario wants SIP off, and it is on";
-	else if (needs_core(r) && f->sip_nvram == 1)
+	else if (plan_sets_boot_args(r) && f->sip_nvram == 1)
 		what = "SIP protects the guest's nvram, so boot-args cannot be set";
 	else if (needs_core(r) && f->sip_debug == 1)
 		what = "SIP restricts kernel debugging, so the kernel will not dump";
@@ -94,8 +94,8 @@ static const char *kcsuffix(enum scenario_kernel k)
 static struct pl_error *merge(struct run *r)
 {
 	struct boot_args_wish wish = {
-		.server = dump_address(r->dump),
-		.port = dump_port(r->dump),
+		.server = r->dump == NULL ? NULL : dump_address(r->dump),
+		.port = r->dump == NULL ? 0 : dump_port(r->dump),
 		.interface = r->facts.interface,
 		.xnu_major = (unsigned)strtoul(r->facts.xnu, NULL, 10),
 		.kcsuffix = kcsuffix(r->scenario->kernel),
@@ -124,7 +124,8 @@ struct pl_error *step_boot_args(struct run *r, char *out)
 	e = guest_script_ok(r->guest, "boot-args-set.sh", argv, true, &w, &output);
 	guest_output_deinit(&output);
 	if (e != NULL)
-		return e;
+		return pl_error_hint(e, "run `csrutil status` in the guest: Recovery (Cmd-R) can switch "
+					"NVRAM Protections off");
 	char shown[STEP_TEXT_MAX];
 	SAY("%s", pl_escape_str(r->boot_args, shown, sizeof shown));
 	return journal_done(r->journal, id);
@@ -166,7 +167,8 @@ struct pl_error *step_reboot(struct run *r, char *out)
 struct pl_error *step_verify(struct run *r, char *out)
 {
 	char *missing = NULL;
-	struct pl_error *e = boot_args_missing(r->facts.boot_args, r->boot_args, &missing);
+	const char *set = r->boot_args == NULL ? "" : r->boot_args;
+	struct pl_error *e = boot_args_missing(r->facts.boot_args, set, &missing);
 	if (e == NULL && missing != NULL)
 		e = pl_error_hint(pl_error_why(pl_error_at(pl_error_new(PL_ERR_GUEST,
 								   "the kernel runs without %s", missing),
@@ -182,7 +184,7 @@ struct pl_error *step_verify(struct run *r, char *out)
 					    r->facts.variant, wanted),
 				"%s", r->cfg->name),
 			"install that kernel from the Kernel Debug Kit of build %s", r->facts.build);
-	SAY("kern.bootargs has them all; %s kernel", r->facts.variant);
+	SAY("%s%s kernel", set[0] == '\0' ? "" : "kern.bootargs has them all; ", r->facts.variant);
 	return e;
 }
 

@@ -53,6 +53,16 @@ static void test_harmful_debug_bits_go(void **state)
 	merged("debug=0x104c44", &sierra, "debug=0x24c44 _panicd_ip=172.16.41.1 kdp_match_name=en0 wdt=-1");
 }
 
+/* No dump is wanted: only what the scenario says. */
+static void test_no_dump(void **state)
+{
+	(void)state;
+	struct boot_args_wish wish = {.server = NULL, .interface = "en0", .extra = "keepsyms=1"};
+	merged("debug=0x102001 -v", &wish, "debug=0x102001 -v keepsyms=1");
+	wish.kcsuffix = "development";
+	merged("", &wish, "kcsuffix=development keepsyms=1");
+}
+
 static void test_port(void **state)
 {
 	(void)state;
@@ -120,6 +130,7 @@ int main(void)
 		cmocka_unit_test(test_from_nothing),
 		cmocka_unit_test(test_foreign_keys_stay),
 		cmocka_unit_test(test_harmful_debug_bits_go),
+		cmocka_unit_test(test_no_dump),
 		cmocka_unit_test(test_port),
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_scenario_wins),
