@@ -135,6 +135,12 @@ const json_t *doc_panic(const json_t *doc)
 	return json_is_object(panic) ? panic : NULL;
 }
 
+bool doc_panicked(const json_t *doc)
+{
+	return doc_panic(doc) != NULL || doc_has(doc, "panic_text") ||
+	       pl_json_bool_or(json_object_get(doc, "panicked"), "seen", false);
+}
+
 struct pl_error *doc_panic_text(const json_t *doc, struct pl_buf *out, bool *ret)
 {
 	const json_t *text = json_object_get(doc, "panic_text");

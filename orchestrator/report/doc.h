@@ -51,6 +51,9 @@ const char *doc_guest_system(const json_t *doc, struct doc_field *f);
 /** The decoded panic: the document's, else the core's; NULL if there is none. */
 const json_t *doc_panic(const json_t *doc);
 
+/** A panic is proved: by its text, or by something else that the run saw. */
+bool doc_panicked(const json_t *doc);
+
 /** The panic text, escaped, lines kept, cut at DOC_TEXT_MAX; false if there is none. */
 struct pl_error *doc_panic_text(const json_t *doc, struct pl_buf *out, bool *ret) PL_MUST_USE;
 

@@ -179,9 +179,8 @@ static void glance(struct emit *w, const json_t *doc)
 	static const char *const tones[] = {
 		[DOC_RESTORED] = "good", [DOC_LEFT] = "bad", [DOC_RESTORED_UNKNOWN] = "warn"};
 	struct doc_field f;
-	bool panicked = doc_panic(doc) != NULL || doc_has(doc, "panic_text");
 	emit(w, "<div class=\"glance\">\n");
-	tile(w, "Panic", "", panicked ? "yes" : "none seen");
+	tile(w, "Panic", "", doc_panicked(doc) ? "yes" : "none seen");
 	core_tile(w, doc);
 	tile(w, "Restored", tones[doc_restored(doc)], words[doc_restored(doc)]);
 	if (doc_duration(doc, "seconds", &f)[0] != '\0')

@@ -32,6 +32,8 @@
  *                status: complete|incomplete|missing, detail}]
  *   dump         the transfer: {name, peer, bytes, packets, resent, seconds,
  *                complete, reason, gzip}
+ *   panicked     {seen: something proves a panic, sign: what told of one, or ""}:
+ *                also where no text of it could be had
  *   core         what `paniclab inspect --json` prints for the core
  *   panic        the panic, decoded: {string, cpu, caller, source, process,
  *                boot_args, backtrace: [{frame, address, symbol, offset, image}],

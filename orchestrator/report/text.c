@@ -102,8 +102,11 @@ static void panic(struct emit *w, const json_t *doc)
 	const json_t *p = doc_panic(doc);
 	if (!line(w, "panic", "", p, "string")) {
 		label(w, "panic");
-		emit(w, p == NULL && !doc_has(doc, "panic_text") ? "none was seen\n"
-								 : "its text could not be read\n");
+		emit(w, doc_panicked(doc) ? "its text could not be read" : "none was seen");
+		struct doc_field sign;
+		if (doc_field(json_object_get(doc, "panicked"), "sign", &sign)[0] != '\0')
+			emit_printf(w, "; %s", sign.text);
+		emit(w, "\n");
 		return;
 	}
 	line(w, "", "at ", p, "source");

@@ -58,6 +58,12 @@ struct pl_wait run_wait(const struct run *r, int64_t ns)
 
 struct pl_error *run_intent(struct run *r, const char *change, json_t *before, int64_t *id)
 {
+	/* An undo that does not know what was there would put back nothing, over what a user had. */
+	if (before == NULL)
+		return pl_error_at(
+			pl_error_new(PL_ERR_LAB, "what is there cannot be noted down, so it is not "
+						 "changed"),
+			"%s", change);
 	return journal_intent(r->journal, change, before, id);
 }
 

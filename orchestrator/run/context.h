@@ -57,7 +57,10 @@ void run_context_deinit(struct run *r);
 /** A wait of that length that Ctrl-C ends. */
 struct pl_wait run_wait(const struct run *r, int64_t ns);
 
-/** Journals an intent; the caller applies the change and then calls journal_done(). */
+/**
+ * Journals an intent; the caller applies the change and then calls
+ * journal_done(). Without `before` (taken over) it refuses: PL_ERR_LAB.
+ */
 struct pl_error *run_intent(struct run *r, const char *change, json_t *before, int64_t *id) PL_MUST_USE;
 
 /** What reach.h needs of a run. */

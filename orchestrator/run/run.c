@@ -279,7 +279,8 @@ static struct pl_error *combine(struct run *r, struct pl_error *e, struct pl_err
 	if (pl_error_reason(restored) != NULL)
 		left = pl_error_why(left, "%s", pl_error_reason(restored));
 	if (pl_error_advice(restored) != NULL)
-		left = pl_error_hint(left, "%s; then: paniclab teardown %s", pl_error_advice(restored), r->id);
+		left = pl_error_hint(
+			left, "%s; then: paniclab teardown %s", pl_error_advice(restored), r->id);
 	left = pl_error_hint(left, "when its cause is gone: paniclab teardown %s", r->id);
 	pl_error_free(restored);
 	return left;

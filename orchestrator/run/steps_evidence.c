@@ -271,6 +271,24 @@ static void tidy(struct run *r, const char *core)
 	}
 }
 
+/* What arrived whole is a core. Of half a core, its transfer has been told already. */
+static bool is_core(const struct run *r)
+{
+	const char *kind = pl_json_str_or(json_object_get(r->doc, "core"), "kind", "");
+	return !r->dumped.complete || strcmp(kind, "core") == 0 || r->scenario->expect.core != CORE_REQUIRED;
+}
+
+static struct pl_error *not_a_core(const struct run *r)
+{
+	const char *kind = pl_json_str_or(json_object_get(r->doc, "core"), "kind", "unknown");
+	struct pl_error *e = pl_error_at(
+		pl_error_new(PL_ERR_CAPTURE, "what arrived is not a kernel core"), "%s", r->dumped.path);
+	e = pl_error_why(e, "it is: %s", kind);
+	return pl_error_hint(e, strcmp(kind, "panic-log") == 0
+					? "debug bit 0x2000 in boot_args sends the panic log instead"
+					: "look at it: something else than the kernel may have sent it");
+}
+
 struct pl_error *step_analyse(struct run *r, char *out)
 {
 	char *core = NULL;
@@ -293,7 +311,10 @@ struct pl_error *step_analyse(struct run *r, char *out)
 			r->facts.kernel_uuid[0] != '\0' && strcasecmp(uuid, r->facts.kernel_uuid) != 0)
 			pl_log(r->log, PL_LOG_WARN, "the core's kernel UUID %s is not the guest's %s", uuid,
 				r->facts.kernel_uuid);
-		tidy(r, core);
+		if (is_core(r))
+			tidy(r, core);
+		else
+			e = not_a_core(r);
 	}
 	free(core);
 	return e;
