@@ -64,18 +64,24 @@ static const char VMSD[] = ".encoding = \"UTF-8\"\n";
 static const char VMDK[] = "# Disk DescriptorFile\nversion=1\nCID=51a71ab0\nparentCID=ffffffff\n"
 			   "createType=\"monolithicSparse\"\n# simulated: the disk is the folder 'disk'\n";
 
+static struct pl_error *write_nvram(const struct nvram *n)
+{
+	struct pl_buf b;
+	pl_buf_init(&b, NVRAM_FILE_MAX);
+	struct pl_error *e = nvram_encode(n, &b);
+	if (e == NULL)
+		e = pl_fs_write(SIM_NVRAM, b.data, b.size, 0600);
+	pl_buf_deinit(&b);
+	return e;
+}
+
 static struct pl_error *make_nvram(void)
 {
 	struct nvram n;
-	struct pl_buf b;
-	pl_buf_init(&b, NVRAM_FILE_MAX);
 	struct pl_error *e = nvram_create(&n);
 	if (e == NULL)
-		e = nvram_encode(&n, &b);
-	if (e == NULL)
-		e = pl_fs_write(SIM_NVRAM, b.data, b.size, 0600);
+		e = write_nvram(&n);
 	nvram_deinit(&n);
-	pl_buf_deinit(&b);
 	return e;
 }
 
@@ -86,7 +92,7 @@ static struct pl_error *set_sip(const char *sip)
 	struct pl_buf b;
 	uint64_t bits = 0x77;
 	uint8_t value[4] = {0};
-	pl_buf_init(&b, 2 * NVRAM_FILE_MAX);
+	pl_buf_init(&b, NVRAM_FILE_MAX);
 	struct pl_error *e = pl_fs_read(SIM_NVRAM, &b);
 	if (e == NULL)
 		e = nvram_decode(b.data, b.size, &n);
@@ -99,11 +105,8 @@ static struct pl_error *set_sip(const char *sip)
 			value[i] = (uint8_t)(bits >> (8 * i));
 		e = nvram_set(&n, NVRAM_APPLE, "csr-active-config", value, sizeof value);
 	}
-	pl_buf_clear(&b);
 	if (e == NULL)
-		e = nvram_encode(&n, &b);
-	if (e == NULL)
-		e = pl_fs_write(SIM_NVRAM, b.data, b.size, 0600);
+		e = write_nvram(&n);
 	nvram_deinit(&n);
 	pl_buf_deinit(&b);
 	return e;

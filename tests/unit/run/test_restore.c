@@ -145,27 +145,44 @@ static struct pl_error *change_things(struct vm_host *h, struct journal *j)
 	return e == NULL ? dead(h, true) : e;
 }
 
+struct life {
+	struct vm_host h;
+	struct vm_backend backend;
+	struct vm vm;
+	struct lab lab;
+	struct lab_guest cfg;
+	struct restore_args a;
+	char path[128]; /* of its journal, which is not there yet */
+};
+
+static void life_begin(struct life *l, enum vm_power power)
+{
+	*l = (struct life){
+		.h = {.power = power, .disk = 1},
+		.backend = {.ops = &fake_ops, .host = &l->h},
+		.vm = {.id = (char *)"I", .vmx = (char *)"/v.vmx", .name = (char *)"v"},
+		.a = {.dir = folder, .lab = &l->lab, .cfg = &l->cfg, .backend = &l->backend, .vm = &l->vm},
+	};
+	snprintf(l->path, sizeof l->path, "%s/journal.ndjson", folder);
+	unlink(l->path);
+}
+
 /* Lives through a run and a restoration that die at those calls (0: never); then restores for good. */
 static void live(enum vm_power power, int die_in_run, int die_in_restore, bool after)
 {
-	struct vm_host h = {.power = power, .disk = 1, .die_at = die_in_run, .after = after};
-	struct vm_backend backend = {.ops = &fake_ops, .host = &h};
-	struct vm vm = {.id = (char *)"I", .vmx = (char *)"/v.vmx", .name = (char *)"v"};
-	struct lab lab = {0};
-	struct lab_guest cfg = {0};
-	struct restore_args a = {.dir = folder, .lab = &lab, .cfg = &cfg, .backend = &backend, .vm = &vm};
+	struct life l;
 	struct journal *j = NULL;
 	json_t *left = NULL;
-	char path[128];
-	snprintf(path, sizeof path, "%s/journal.ndjson", folder);
-	unlink(path);
-	assert_null(journal_open(path, &j));
-	pl_error_free(change_things(&h, j));
+	life_begin(&l, power);
+	l.h.die_at = die_in_run;
+	l.h.after = after;
+	assert_null(journal_open(l.path, &j));
+	pl_error_free(change_things(&l.h, j));
 	journal_close(j);
 
-	h.calls = 0;
-	h.die_at = die_in_restore;
-	struct pl_error *e = restore_run(&a, &left);
+	l.h.calls = 0;
+	l.h.die_at = die_in_restore;
+	struct pl_error *e = restore_run(&l.a, &left);
 	if (e != NULL) {
 		assert_int_equal(pl_error_kind(e), PL_ERR_RESTORE);
 		assert_true(json_array_size(left) > 0);
@@ -173,18 +190,18 @@ static void live(enum vm_power power, int die_in_run, int die_in_restore, bool a
 	pl_error_free(e);
 	json_decref(left);
 
-	h.calls = h.die_at = 0;
-	assert_null(restore_run(&a, &left));
+	l.h.calls = l.h.die_at = 0;
+	assert_null(restore_run(&l.a, &left));
 	assert_int_equal(json_array_size(left), 0);
 	json_decref(left);
-	assert_int_equal(h.disk, 1);
-	assert_int_equal(h.power, power);
-	assert_string_equal(h.snapshot, "");
+	assert_int_equal(l.h.disk, 1);
+	assert_int_equal(l.h.power, power);
+	assert_string_equal(l.h.snapshot, "");
 
 	/* And once more: nothing is to be done. */
-	h.calls = 0;
-	assert_null(restore_run(&a, &left));
-	assert_int_equal(h.calls, 0);
+	l.h.calls = 0;
+	assert_null(restore_run(&l.a, &left));
+	assert_int_equal(l.h.calls, 0);
 	json_decref(left);
 }
 
@@ -202,22 +219,15 @@ static void test_every_death(void **state)
 static void test_snapshot_that_someone_deleted(void **state)
 {
 	(void)state;
-	struct vm_host h = {.power = VM_POWER_OFF, .disk = 1};
-	struct vm_backend backend = {.ops = &fake_ops, .host = &h};
-	struct vm vm = {.id = (char *)"I", .vmx = (char *)"/v.vmx", .name = (char *)"v"};
-	struct lab lab = {0};
-	struct lab_guest cfg = {0};
-	struct restore_args a = {.dir = folder, .lab = &lab, .cfg = &cfg, .backend = &backend, .vm = &vm};
+	struct life l;
 	struct journal *j = NULL;
 	json_t *left = NULL;
-	char path[128];
-	snprintf(path, sizeof path, "%s/journal.ndjson", folder);
-	unlink(path);
-	assert_null(journal_open(path, &j));
-	assert_null(change_things(&h, j));
+	life_begin(&l, VM_POWER_OFF);
+	assert_null(journal_open(l.path, &j));
+	assert_null(change_things(&l.h, j));
 	journal_close(j);
-	h.snapshot[0] = '\0';
-	struct pl_error *e = restore_run(&a, &left);
+	l.h.snapshot[0] = '\0';
+	struct pl_error *e = restore_run(&l.a, &left);
 	assert_non_null(e);
 	assert_int_equal(pl_error_exit_code(e), 4);
 	/* It says what to type, and the guest's changes stay pending with it. */
@@ -226,7 +236,7 @@ static void test_snapshot_that_someone_deleted(void **state)
 	pl_error_free(e);
 	json_decref(left);
 	struct journal_state s;
-	assert_null(journal_read(path, &s));
+	assert_null(journal_read(l.path, &s));
 	assert_int_equal(journal_pending(&s), 3);
 	journal_state_deinit(&s);
 }
