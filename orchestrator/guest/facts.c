@@ -6,10 +6,20 @@
 
 #include "base/text.h"
 
+/* For people, reports and comparisons: printable, whatever the guest says. */
 static struct pl_error *copy(const struct guest_output *o, const char *key, char **ret)
 {
+	char safe[2048];
 	const char *value = guest_value(o, key);
-	return pl_strdup(value == NULL ? "" : value, ret);
+	return pl_strdup(pl_safe_line(value == NULL ? "" : value, safe, sizeof safe), ret);
+}
+
+static bool is_printable_ascii(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text < ' ' || *text > '~')
+			return false;
+	return true;
 }
 
 /* ---- SIP ------------------------------------------------------------------------ */
@@ -39,9 +49,9 @@ static struct pl_error *set_headline(struct guest_facts *f, const char *text)
 	size_t size = strlen(text);
 	while (size > 0 && (text[size - 1] == '.' || isspace((unsigned char)text[size - 1])))
 		size--;
+	char safe[256];
 	free(f->sip);
-	f->sip = NULL;
-	return pl_asprintf(&f->sip, "%.*s", (int)size, text);
+	return pl_strdup(pl_escape(text, size, safe, sizeof safe), &f->sip);
 }
 
 /*
@@ -158,8 +168,12 @@ static struct pl_error *parse_nvram(const struct guest_output *o, struct guest_f
 {
 	const char *set = guest_value(o, "nvram_boot_args_set");
 	f->nvram_boot_args_set = set != NULL && strcmp(set, "1") == 0;
+	const char *value = guest_value(o, "nvram_boot_args");
+	/* nvram prints other bytes as %XX. What cannot be noted down exactly cannot be put back. */
+	if (f->nvram_boot_args_set && (value == NULL || !is_printable_ascii(value)))
+		return pl_error_new(PL_ERR_GUEST, "the guest's nvram boot-args are not printable ASCII");
 	if (f->nvram_boot_args_set)
-		return copy(o, "nvram_boot_args", &f->nvram_boot_args);
+		return pl_strdup(value, &f->nvram_boot_args);
 	if (set != NULL)
 		return pl_strdup("", &f->nvram_boot_args);
 	/* To take it for unset would delete the user's own boot-args when they are put back. */

@@ -77,7 +77,7 @@ struct guest_facts {
 	char *kernel_uuid;
 	char *boot_args;       /* sysctl kern.bootargs: what this boot runs with */
 	char *boot_time;       /* sysctl kern.boottime, seconds: tells one boot from the next */
-	char *nvram_boot_args; /* nvram boot-args: what the next boot gets; "" if not set */
+	char *nvram_boot_args; /* nvram boot-args: what the next boot gets, exactly; "" if not set */
 	bool nvram_boot_args_set;
 	char *sip; /* csrutil status' headline, without the label */
 	/*

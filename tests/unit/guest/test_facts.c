@@ -293,6 +293,34 @@ static void test_nvram_that_cannot_be_read(void **state)
 	guest_output_deinit(&o);
 }
 
+/* A journal is JSON: what it cannot hold exactly would be put back as something else, or not at all. */
+static void test_nvram_that_cannot_be_noted(void **state)
+{
+	(void)state;
+	struct guest_facts f;
+	struct guest_output o = PARSE("nvram_boot_args_set=1\nnvram_boot_args=debug=0x144 \xff\n");
+	struct pl_error *e = facts_parse(&o, &f);
+	assert_int_equal(pl_error_kind(e), PL_ERR_GUEST);
+	pl_error_free(e);
+	guest_facts_deinit(&f);
+	guest_output_deinit(&o);
+}
+
+static void test_facts_are_printable(void **state)
+{
+	(void)state;
+	struct guest_facts f;
+	struct guest_output o =
+		PARSE("nvram_boot_args_set=0\nmodel=Mac\033[2J\xff\nboot_args=-v \033]0;x\007\n"
+		      "csrutil=System Integrity Protection status: disabled\033[m.\n");
+	assert_null(facts_parse(&o, &f));
+	assert_string_equal(f.model, "Mac\\x1b[2J\\xff");
+	assert_string_equal(f.boot_args, "-v \\x1b]0;x\\x07");
+	assert_string_equal(f.sip, "disabled\\x1b[m");
+	guest_facts_deinit(&f);
+	guest_output_deinit(&o);
+}
+
 static void hex(const uint8_t digest[32], char out[65])
 {
 	for (size_t i = 0; i < 32; i++) {
@@ -369,6 +397,8 @@ int main(void)
 		cmocka_unit_test(test_sip_missing_line),
 		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_nvram_that_cannot_be_read),
+		cmocka_unit_test(test_nvram_that_cannot_be_noted),
+		cmocka_unit_test(test_facts_are_printable),
 		cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_key_forms),
