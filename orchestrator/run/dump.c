@@ -87,8 +87,10 @@ static void *serve(void *arg)
 			{.fd = forwarded ? -1 : d->user->read_fd, .events = POLLIN},
 		};
 		struct pl_wait w = {.until = server_deadline(d->server)};
-		if (poll(fds, 3, pl_wait_ms(&w)) < 0 && errno != EINTR)
+		if (poll(fds, 3, pl_wait_ms(&w)) < 0 && errno != EINTR) {
+			fail(d, pl_error_errno(PL_ERR_LAB, errno, "the dump server cannot wait"));
 			break;
+		}
 		if (pl_cancelled(&d->stop))
 			break;
 		if (!forwarded && pl_cancelled(d->user)) {
