@@ -11,10 +11,10 @@ if [ -e "$to" ] || [ -L "$to" ]; then
 	# A repeated step finds its own file there.
 	if cmp -s "$staged" "$to"; then
 		rm -f "$staged"
-		echo "placed=$to"
+		printf 'placed=%s\n' "$to"
 		exit 0
 	fi
-	echo "$to exists already in the guest" >&2
+	printf '%s\n' "$to exists already in the guest" >&2
 	exit 1
 fi
 mkdir -p "$(dirname "$to")"
@@ -23,4 +23,4 @@ chown 0:0 "$to.paniclab-new"
 chmod "$mode" "$to.paniclab-new"
 mv "$to.paniclab-new" "$to"
 rm -f "$staged"
-echo "placed=$to"
+printf 'placed=%s\n' "$to"

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/fs.h"
+#include "base/json.h"
 #include "base/text.h"
 
 /* Survives a reboot, unlike /private/tmp; exists on every macOS. */
@@ -37,7 +38,7 @@ json_t *payload_before(const struct scenario *s)
 		json_array_append_new(paths, json_string(s->payload.files[i].to));
 	if (s->payload.kext != NULL)
 		json_array_append_new(paths, json_string(KEXT_FOLDER));
-	return json_pack("{s:o}", "paths", paths);
+	return json_pack("{s:o, s:{}}", "paths", paths, "folders");
 }
 
 static struct pl_error *script(struct guest *g, const char *name, const char *a, const char *b, const char *c,
@@ -112,16 +113,29 @@ static struct pl_error *put_entry(struct bundle *b, const char *from, const char
 	return put_file(b->g, from, to, b->w);
 }
 
-struct pl_error *payload_check(const json_t *before, struct guest *g, const struct pl_wait *w)
+static struct pl_error *check_path(
+	const char *path, struct guest *g, const struct pl_wait *w, json_t *folders)
 {
-	json_t *paths = json_object_get(before, "paths");
+	struct guest_output o = {0};
+	const char *argv[] = {path, NULL};
+	struct pl_error *e = guest_script_ok(g, "payload-absent.sh", argv, true, w, &o);
+	const char *folder = guest_value(&o, "folder");
+	if (e == NULL && json_object_set_new(folders, path, json_string(folder == NULL ? "" : folder)) != 0)
+		e = pl_error_nomem();
+	guest_output_deinit(&o);
+	return e;
+}
+
+struct pl_error *payload_check(json_t *before, struct guest *g, const struct pl_wait *w)
+{
+	json_t *folders = json_object_get(before, "folders");
 	struct pl_error *e = NULL;
 	size_t i;
 	json_t *path;
-	json_array_foreach(paths, i, path)
+	json_array_foreach(json_object_get(before, "paths"), i, path)
 	{
 		if (e == NULL)
-			e = script(g, "payload-absent.sh", json_string_value(path), NULL, NULL, w);
+			e = check_path(json_string_value(path), g, w, folders);
 	}
 	return pl_error_hint(e, "move it away, or choose another place in the scenario's payload");
 }
@@ -144,13 +158,15 @@ struct pl_error *payload_install(const struct scenario *s, struct guest *g, cons
 
 struct pl_error *payload_remove(const json_t *before, struct guest *g, const struct pl_wait *w)
 {
+	const json_t *folders = json_object_get(before, "folders");
 	struct pl_error *e = NULL;
 	size_t i;
 	json_t *path;
 	json_array_foreach(json_object_get(before, "paths"), i, path)
 	{
-		if (e == NULL && json_is_string(path))
-			e = script(g, "payload-remove.sh", json_string_value(path), NULL, NULL, w);
+		const char *text = json_string_value(path);
+		if (e == NULL && text != NULL)
+			e = script(g, "payload-remove.sh", text, pl_json_str_or(folders, text, ""), NULL, w);
 	}
 	return e;
 }
