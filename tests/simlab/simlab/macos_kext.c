@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,16 @@ static bool read_bundle(const struct call *c, const char *kext, struct bundle *r
 	return ok;
 }
 
+/* Behind the ones that the booted kernel has: they slide, so no fixed place is free. */
+static uint64_t free_address(const struct kernel_desc *d)
+{
+	uint64_t end = UINT64_C(0xffffff7f80000000);
+	for (size_t i = 0; i < d->kext_count; i++)
+		if (d->kexts[i].address + d->kexts[i].size > end)
+			end = d->kexts[i].address + d->kexts[i].size;
+	return (end + 0xfff) & ~UINT64_C(0xfff);
+}
+
 static void start_kext(struct sim *s, struct call *c, const struct bundle *k)
 {
 	enum panic_trigger trigger = PANIC_KEXT;
@@ -74,8 +85,8 @@ static void start_kext(struct sim *s, struct call *c, const struct bundle *k)
 	c->ready = call_hangs;
 	char entry[256];
 	/* The kernel has to know the kext that it blames. */
-	snprintf(entry, sizeof entry, "%s 1.0 6B1F2C50-51A7-4C1B-9A5E-51A71AB00001 0xffffff7f9a200000 0x5000",
-		k->id);
+	snprintf(entry, sizeof entry, "%s 1.0 6B1F2C50-51A7-4C1B-9A5E-51A71AB00001 0x%" PRIx64 " 0x5000",
+		k->id, free_address(&s->boot.kernel));
 	sim_complain(kernel_desc_set(&s->boot.kernel, "kext", entry));
 	panic_begin(s, trigger, k->message[0] != '\0' ? k->message : NULL, k->id);
 }
@@ -139,7 +150,8 @@ void macos_kextstat(struct sim *s, struct call *c)
 			(unsigned long long)d->kexts[i].size, d->kexts[i].name, d->kexts[i].version);
 	for (char *id = copy != NULL ? strtok_r(copy, " ", &save) : NULL; id != NULL;
 		id = strtok_r(NULL, " ", &save))
-		call_out(c, "%5u    0 0xffffff7f9a200000 0x5000     0x5000     %s (1.0)\n", n++, id);
+		call_out(c, "%5u    0 0x%" PRIx64 " 0x5000     0x5000     %s (1.0)\n", n++, free_address(d),
+			id);
 	free(copy);
 }
 
