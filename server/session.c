@@ -154,8 +154,21 @@ static bool passes_limit(const struct session *s, uint64_t offset, size_t size)
 	return offset > max || size > max - offset;
 }
 
+/*
+ * _panicd_corename= can give a log any name. Its full packets tell: a core's
+ * are never longer than the segment.
+ */
+static void notice_log(struct session *s, const struct wire_packet *p)
+{
+	size_t junk = strlen(s->name) + 1;
+
+	if (s->packets == 1 && p->size == s->segment + junk)
+		s->junk = junk;
+}
+
 static struct session_step data(struct session *s, const struct wire_packet *p, int64_t now)
 {
+	notice_log(s, p);
 	if (p->size < s->junk)
 		return nothing;
 	size_t size = p->size - s->junk;

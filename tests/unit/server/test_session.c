@@ -215,6 +215,9 @@ static struct scenario scenarios[] = {
 	{"a log in smaller packets is cut at their size",
 		"> WRQ systemlog-x 3 600\n< OPEN\n< ACK 0 3\n> DATA 1 612\n< WRITE 0 600\n< ACK 1\n"
 		"> DATA 2 32\n< WRITE 600 20\n< ACK 2"},
+	{"a log of any name shows in its first full packet",
+		"> WRQ mine 3 1406\n< OPEN\n< ACK 0 3\n> DATA 1 1411\n< WRITE 0 1406\n< ACK 1\n"
+		"> DATA 2 105\n< WRITE 1406 100\n< ACK 2"},
 	{"an insane size is not believed",
 		"> WRQ paniclog-x 3 7\n< OPEN\n< ACK 0 3\n> DATA 1 1417\n< WRITE 0 1406\n< ACK 1"},
 	{"a log of an old kernel",
