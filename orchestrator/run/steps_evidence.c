@@ -112,6 +112,8 @@ static void read_panic(struct run *r, const char *path)
 		run_report(r, "panic", json_incref(panic));
 		if (json_is_string(text))
 			run_report(r, "panic_text", json_incref(text));
+		r->panic = PANIC_SEEN;
+		snprintf(r->sign, sizeof r->sign, "the guest has written a panic report");
 	}
 	pl_error_free(e);
 	json_decref(found);
@@ -320,6 +322,14 @@ struct pl_error *step_analyse(struct run *r, char *out)
 	return e;
 }
 
+/* A reboot, a hang and a broken network look like this, too. */
+static struct pl_error *not_proved(const struct run *r)
+{
+	struct pl_error *e = pl_error_at(pl_error_new(PL_ERR_UNEXPECTED, "nothing proves a panic"), "judge");
+	return pl_error_hint(pl_error_why(e, "%s; no core, no panic report, nothing on the console", r->sign),
+		"collect panic_report, or give the guest a serial console");
+}
+
 struct pl_error *step_judge(struct run *r, char *out)
 {
 	const struct scenario_expect *x = &r->scenario->expect;
@@ -344,5 +354,7 @@ struct pl_error *step_judge(struct run *r, char *out)
 				pl_error_new(PL_ERR_CAPTURE, "no panic text was found to compare"), "judge"),
 			"look at the evidence in %s", r->dir);
 	SAY("%s", string == NULL ? r->sign : pl_escape_str(string, shown, sizeof shown));
+	if (x->panic && r->panic == PANIC_SUSPECTED && string == NULL && x->core != CORE_REQUIRED)
+		return not_proved(r);
 	return NULL;
 }

@@ -51,6 +51,15 @@ scenario_set 's|kernel: as-is|kernel: development|'
 run_lab
 verdict 3 "no core wanted, but another kernel than the one that runs"
 
+# A guest that merely reboots has not panicked
+cp "$WORK/original.yaml" "$WORK/scenario.yaml"
+scenario_set '/matching:/d' 's|core: required|core: none|' 's|dtrace: ".*|command: reboot|' 's|timeout: 20s|timeout: 4s|' \
+	's|collect: .*|collect: [serial_log]|'
+run_lab
+verdict 1 "a reboot where a panic is expected"
+has "$(cat "$ERR")" "nothing proves a panic" "... says so"
+is "$(field .panicked.seen)" "false" "... and so does the report"
+
 # The plan names no port 0; progress of the dump is among the events
 run_lab --dry-run
 lacks "$(cat "$OUT")" "port 0" "the plan does not say port 0"
