@@ -86,9 +86,9 @@ begin_run() {
 
 # read_to TEXT: its lines go to $ERR until one has TEXT in it.
 read_to() {
-	while IFS= read -r line <&3; do
-		printf '%s\n' "$line" >>"$ERR"
-		case $line in *"$1"*) return 0 ;; esac
+	while IFS= read -r said <&3; do
+		printf '%s\n' "$said" >>"$ERR"
+		case $said in *"$1"*) return 0 ;; esac
 	done
 	return 1
 }
