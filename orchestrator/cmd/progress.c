@@ -11,7 +11,7 @@ static void on_step(void *arg, size_t number, size_t count, const char *name, co
 	if (p->env->quiet)
 		return;
 	fprintf(p->env->err, "[%2zu/%zu] %s: %s\n", number, count, name,
-		pl_escape_str(reason, shown, sizeof shown));
+		pl_safe_line(reason, shown, sizeof shown));
 	fflush(p->env->err);
 }
 
@@ -26,7 +26,7 @@ static void on_step_end(void *arg, const char *name, const char *status, const c
 		: strcmp(status, "failed") == 0 ? "failed: "
 						: "",
 		strcmp(name, "restore") == 0 && strcmp(status, "failed") == 0 ? "NOT: " : "",
-		pl_escape_str(detail, shown, sizeof shown), pl_format_time(ns, took, sizeof took));
+		pl_safe_line(detail, shown, sizeof shown), pl_format_time(ns, took, sizeof took));
 	fflush(p->env->err);
 }
 

@@ -118,7 +118,9 @@ struct pl_error *secret_read(const struct secret_source *s, const char *what, ch
 	*ret = NULL;
 	if (s->file != NULL)
 		e = pl_error_hint(pl_error_at(read_file(s->file, ret), "%s", s->file),
-			"the lab's %s names this file: write the secret into it, and chmod 600 it", what);
+			"the lab names this file for %s: write it there, alone on a line, and chmod 600 the "
+			"file",
+			what);
 	else if (s->env != NULL)
 		e = pl_error_at(read_variable(s->env, ret), "$%s", s->env);
 	else

@@ -140,7 +140,7 @@ static struct pl_error *no_effect(const struct run *r, const struct guest_output
 			pl_format_time(r->scenario->trigger.timeout, took, sizeof took));
 	e = pl_error_at(e, "trigger");
 	if (output->error != NULL && output->error[0] != '\0')
-		e = pl_error_why(e, "it said: %s", pl_escape_str(output->error, line, sizeof line));
+		e = pl_error_why(e, "it said: %s", pl_safe_line(output->error, line, sizeof line));
 	else
 		e = pl_error_why(e, "the guest still answers from the same boot");
 	if (r->scenario->trigger.kind == TRIGGER_DTRACE)
@@ -187,8 +187,14 @@ struct pl_error *step_trigger(struct run *r, char *out)
 
 static void show_progress(struct run *r)
 {
-	if (r->o->ui.dump != NULL && r->dumped.started)
-		r->o->ui.dump(r->o->ui.arg, r->dumped.name, r->dumped.bytes, r->dumped.bytes_per_second);
+	const struct dump_state *s = &r->dumped;
+	if (!s->started)
+		return;
+	if (r->o->ui.dump != NULL)
+		r->o->ui.dump(r->o->ui.arg, s->name, s->bytes, s->bytes_per_second);
+	run_event(r, "dump",
+		json_pack("{s:s, s:I, s:I}", "name", s->name, "bytes", (json_int_t)s->bytes,
+			"bytes_per_second", (json_int_t)s->bytes_per_second));
 }
 
 static struct pl_error *no_dump(const struct run *r, const struct serial_diagnosis *d)
@@ -200,7 +206,7 @@ static struct pl_error *no_dump(const struct run *r, const struct serial_diagnos
 	if (r->dumped.refused > 0)
 		return pl_error_hint(pl_error_why(e, "%u request%s refused, the last: %s", r->dumped.refused,
 					     r->dumped.refused == 1 ? " was" : "s were", r->dumped.refusal),
-			"see events.ndjson of the run");
+			"`paniclab serve` in its place shows each as it comes");
 	e = pl_error_why(
 		e, "%s, and nothing arrived at %s:%u", r->sign, dump_address(r->dump), dump_port(r->dump));
 	return pl_error_hint(e, "%s, check that the NIC is an e1000e, and %s",

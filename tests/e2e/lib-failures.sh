@@ -17,9 +17,10 @@ again() {
 	scenario_set "s|timeout: 20s|timeout: 3s|"
 }
 
-# Another payload for the trigger.
+# command_is COMMAND: for the trigger; any panic will do.
 command_is() {
-	scenario_set "s|^  dtrace: .*|  command: '$1'|" "/^  matching:/d"
+	escaped=$(printf %s "$1" | sed 's/[&\\|]/\\&/g')
+	scenario_set "s|^  dtrace: .*|  command: '$escaped'|" "/^  matching:/d"
 }
 
 last_line() {
@@ -30,11 +31,11 @@ last_line() {
 says() {
 	name=$1
 	shift
-	line=$(last_line)
+	shown_last=$(last_line)
 	said=0
-	case $line in "paniclab: warning: "*) said=1 ;; "paniclab: "?*": "?*) ;; *) said=1 ;; esac
+	case $shown_last in "paniclab: warning: "*) said=1 ;; "paniclab: "?*": "?*) ;; *) said=1 ;; esac
 	for words; do
-		case $line in *"$words"*) ;; *) said=1 && echo "# lacks: $words" ;; esac
+		case $shown_last in *"$words"*) ;; *) said=1 && echo "# lacks: $words" ;; esac
 	done
 	ok $said "$name: one line says it"
 	[ $said -eq 0 ] || show "$ERR"
@@ -50,7 +51,7 @@ reported() {
 }
 
 ends() {
-	is "$STATUS" "$1" "$3: exit $1" || show "$ERR"
+	is "$STATUS" "$1" "$3: exit $1"
 	[ "$STATUS" -eq "$1" ] || show "$ERR"
 	reported "$1" "$2" "$3"
 }

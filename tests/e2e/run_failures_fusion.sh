@@ -9,7 +9,7 @@ new_lab
 # The password
 again
 lab_set 's|simlab/vmrest-password|absent|'
-refuses "password file missing" "$WORK/absent: " "No such file" "fusion.password names this file" "chmod 600"
+refuses "password file missing" "$WORK/absent: " "No such file" "names this file for fusion.password" "chmod 600"
 again
 chmod 644 "$LAB/vmrest-password"
 refuses "password readable by others" "$LAB/vmrest-password: " "others may use" "644" "chmod 600"
@@ -21,6 +21,7 @@ refuses "password file empty" "$WORK/password: " "empty" "fusion.password"
 again
 lab_set 's|{file: simlab/vmrest-password}|{env: NO_SUCH_VARIABLE}|'
 # The secret-to-be is a name here: any word may be shown
+# shellcheck disable=SC2016 # the variable's name, not its value
 refuses "password variable unset" '$NO_SUCH_VARIABLE: ' "not set" "export NO_SUCH_VARIABLE"
 again
 echo wrong-horse >"$WORK/password"

@@ -143,7 +143,7 @@ static void revert(struct sim *s, struct call *c)
 {
 	struct snapshot snap;
 	if (s->faults.on[FAULT_REVERT_FAIL])
-		error(c, "The file is already in use");
+		error(c, "A file access error occurred on the host or guest operating system");
 	else if (find(c, &snap))
 		report(c, snapshot_revert(s, &snap));
 }

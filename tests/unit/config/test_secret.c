@@ -56,6 +56,10 @@ static void expect_secret(struct file *f, const char *text, const char *expected
 	secret_free(secret);
 }
 
+#define ADVICE                                                                                               \
+	": the lab names this file for the password: write it there, alone on a line, and chmod 600 the "    \
+	"file"
+
 static void expect_refused(struct file *f, const void *bytes, size_t size, mode_t mode, const char *what)
 {
 	const struct secret_source source = {.file = f->path};
@@ -88,7 +92,7 @@ static void takes_4_KiB_and_no_more(void **state)
 	text[4096] = '\0';
 	expect_secret(f, text, text);
 	text[4096] = 'x';
-	expect_refused(f, text, 4097, 0600, "the secret is longer than 4096 bytes");
+	expect_refused(f, text, 4097, 0600, "the secret is longer than 4096 bytes" ADVICE);
 }
 
 static void refuses_files_that_others_can_use(void **state)
@@ -109,9 +113,9 @@ static void refuses_unusable_content(void **state)
 {
 	struct file *f = *state;
 
-	expect_refused(f, "", 0, 0600, "the secret is empty");
-	expect_refused(f, "\nx\n", 3, 0600, "the secret is empty");
-	expect_refused(f, "a\0b\n", 4, 0600, "the secret holds a NUL character");
+	expect_refused(f, "", 0, 0600, "the secret is empty" ADVICE);
+	expect_refused(f, "\nx\n", 3, 0600, "the secret is empty" ADVICE);
+	expect_refused(f, "a\0b\n", 4, 0600, "the secret holds a NUL character" ADVICE);
 }
 
 static void refuses_what_is_no_file(void **state)
@@ -124,13 +128,13 @@ static void refuses_what_is_no_file(void **state)
 	char *secret = NULL;
 
 	unlink(f->path);
-	snprintf(expected, sizeof expected, "%s: not a regular file", f->dir);
+	snprintf(expected, sizeof expected, "%s: not a regular file" ADVICE, f->dir);
 	expect_line(secret_read(&dir, "the password", &secret), expected);
-	snprintf(expected, sizeof expected, "%s: can't open it (No such file or directory)", f->path);
+	snprintf(expected, sizeof expected, "%s: can't open it (No such file or directory)" ADVICE, f->path);
 	expect_line(secret_read(&absent, "the password", &secret), expected);
 	/* Nobody writes into it: opening it the ordinary way would never return. */
 	assert_int_equal(mkfifo(f->path, 0600), 0);
-	snprintf(expected, sizeof expected, "%s: not a regular file", f->path);
+	snprintf(expected, sizeof expected, "%s: not a regular file" ADVICE, f->path);
 	expect_line(secret_read(&fifo, "the password", &secret), expected);
 }
 
