@@ -230,6 +230,38 @@ static struct pl_error *write_system(const struct kernel_desc *d, const struct s
 	return e;
 }
 
+/* What xnu (libkern/c++/OSKext.cpp, from 10.7 on) writes for the start of an id, and anywhere in it. */
+struct shortening {
+	const char *text;
+	const char *sign;
+};
+
+static const struct shortening *shortening_of(const struct shortening *table, const char *text)
+{
+	for (; table->text; table++)
+		if (strncmp(text, table->text, strlen(table->text)) == 0)
+			return table;
+	return NULL;
+}
+
+static struct pl_error *write_compact(const char *id, struct pl_buf *b)
+{
+	static const struct shortening starts[] = {{"com.apple.driver.", ">"}, {"com.apple.iokit.", "|"},
+		{"com.apple.security.", "$"}, {"com.apple.", "@"}, {NULL, NULL}};
+	static const struct shortening words[] = {{"AppleUSB", "!U"}, {"Apple", "!A"}, {"Family", "!F"},
+		{"Storage", "!S"}, {"Controller", "!C"}, {"Bluetooth", "!B"}, {"Intel", "!I"}, {NULL, NULL}};
+	const struct shortening *s = shortening_of(starts, id);
+	bool apple = s != NULL;
+	struct pl_error *e = apple ? pl_buf_puts(b, s->sign) : NULL;
+	id += apple ? strlen(s->text) : 0;
+	while (!e && *id) {
+		s = apple ? shortening_of(words, id) : NULL;
+		e = s ? pl_buf_puts(b, s->sign) : pl_buf_append(b, id, 1);
+		id += s ? strlen(s->text) : 1;
+	}
+	return e;
+}
+
 static struct pl_error *write_kexts(const struct kernel_desc *d, struct pl_buf *b)
 {
 	if (d->kext_count == 0)
@@ -239,8 +271,11 @@ static struct pl_error *write_kexts(const struct kernel_desc *d, struct pl_buf *
 		"last loaded kext at %" PRIu64 ": %s\t%s (addr 0x%" PRIx64 ", size %" PRIu64
 		")\nloaded kexts:\n",
 		d->uptime_ns - d->uptime_ns / 7, last->name, last->version, last->address, last->size);
-	for (size_t i = d->kext_count; !e && i-- > 0;)
-		e = pl_buf_printf(b, "%s\t%s\n", d->kexts[i].name, d->kexts[i].version);
+	for (size_t i = d->kext_count; !e && i-- > 0;) {
+		e = write_compact(d->kexts[i].name, b);
+		if (!e)
+			e = pl_buf_printf(b, "\t%s\n", d->kexts[i].version);
+	}
 	return e;
 }
 

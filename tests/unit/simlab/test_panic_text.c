@@ -63,6 +63,7 @@ static void test_dtrace(void **state)
 		"__HIB  text base: 0xffffff8017300000\nSystem model name: VMware7,1 (Mac-",
 		")\n\nSystem uptime in nanoseconds: 184273644112\nlast loaded kext at ",
 		"\nloaded kexts:\nnet.example.driver.Panicker\t1.0.0\n",
+		"\n>!AAHCIPort\t329\n>!I82574L\t2.7.2\n|IONetworking!F\t3.2\n",
 		NULL,
 	};
 	assert_memory_equal(panic.text, "panic(cpu ", 10);
