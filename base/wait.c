@@ -1,5 +1,6 @@
 #include "base/wait.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -25,6 +26,8 @@ void pl_timestamp(char out[static 32])
 	strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(out, 32, "%s.%03dZ", date, (int)(t.tv_nsec / 1000000));
 }
+
+static_assert(ATOMIC_BOOL_LOCK_FREE == 2, "a signal handler sets pl_cancel.set");
 
 static int set_flags(int fd)
 {
@@ -58,7 +61,7 @@ void pl_cancel_deinit(struct pl_cancel *c)
 void pl_cancel_set(struct pl_cancel *c)
 {
 	int saved = errno;
-	c->set = 1;
+	atomic_store(&c->set, true);
 	/* A full pipe already wakes every poll(). */
 	if (write(c->write_fd, "", 1) < 0)
 		errno = saved;
@@ -67,7 +70,7 @@ void pl_cancel_set(struct pl_cancel *c)
 
 bool pl_cancelled(const struct pl_cancel *c)
 {
-	return c != NULL && c->set;
+	return c != NULL && atomic_load(&c->set);
 }
 
 static int64_t add(int64_t now, int64_t ns)

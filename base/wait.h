@@ -10,7 +10,7 @@
 #define PL_BASE_WAIT_H
 
 #include <poll.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,10 +28,10 @@ void pl_timestamp(char out[static 32]);
 
 /*
  * The interruption token: a flag and a pipe, so that poll() wakes. One writer
- * (a signal handler may be it), any number of waiters.
+ * (a signal handler may be it), any number of waiters, in any thread.
  */
 struct pl_cancel {
-	volatile sig_atomic_t set;
+	atomic_bool set;
 	int read_fd;
 	int write_fd;
 };
