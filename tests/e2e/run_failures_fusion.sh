@@ -61,6 +61,10 @@ again
 lab_set 's|vmrun: simlab/vmrun|vmrun: absent/vmrun|'
 fails 3 lab-failed "vmrun missing" "vmrun" "absent/vmrun" "No such file"
 
+again
+fault vmrun-hang
+fails 3 lab-failed "vmrun hangs" "vmrun listSnapshots: " "timed out" "vmware.log"
+
 # What is in its memory could not be put back.
 again
 vmrun start "$SIMLAB_VMX" nogui

@@ -90,9 +90,6 @@ lacks "$(field '[.steps[] | select(.status == "done") | .name] | join(" ")')" tr
 lab_stop
 
 # SIP is on: said before anything is armed
-again() {
-	write_config
-}
 lab_start --sip on --core-size 1M
 again
 fails 3 lab-failed "SIP on" "sierra: the scenario wants SIP off, and it is on" "csrutil disable" "Recovery"
