@@ -207,8 +207,9 @@ static struct pl_error *restore(struct run *r)
 	/* The guest's private folder goes while the guest can still be asked. */
 	guest_close(r->guest);
 	r->guest = NULL;
+	/* Of a transfer that ended, the run has the last word already. */
 	if (r->dump != NULL)
-		dump_stop(r->dump, &r->dumped);
+		dump_stop(r->dump, r->dumped.finished ? NULL : &r->dumped);
 	r->dump = NULL;
 	struct restore_args a = {
 		.dir = r->dir,

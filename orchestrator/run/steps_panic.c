@@ -309,9 +309,15 @@ struct pl_error *step_dump(struct run *r, char *out)
 	struct pl_error *e = await_start(r, start < last ? start : last, &d);
 	if (e == NULL)
 		e = await_end(r, last, &quiet);
-	/* Ends a transfer that is still under way, so that its file is named for what it is. */
-	dump_stop(r->dump, &r->dumped);
-	r->dump = NULL;
+	/*
+	 * Ends a transfer that is still under way, so that its file is named for what
+	 * it is. After one that ended the server goes on answering: where the ACK of
+	 * the EOF was lost the kernel asks again, and reboots only once it has it.
+	 */
+	if (!r->dumped.finished) {
+		dump_stop(r->dump, &r->dumped);
+		r->dump = NULL;
+	}
 	if (e != NULL && pl_error_kind(e) == PL_ERR_TIMEOUT) {
 		pl_error_free(e);
 		e = cut_off(r, quiet);
