@@ -66,7 +66,10 @@ struct pl_error *reach_new_boot(const struct reach *r, const char *old_boot, con
 			return NULL;
 		guest_facts_deinit(facts);
 		/* The old boot may answer for a moment more; its sessions then break in any way. */
-		guest_abandon(*ret);
+		if (e == NULL)
+			guest_close(*ret);
+		else
+			guest_abandon(*ret);
 		*ret = NULL;
 		if (e != NULL && pl_error_kind(e) != PL_ERR_GUEST && pl_error_kind(e) != PL_ERR_TIMEOUT)
 			return e;
