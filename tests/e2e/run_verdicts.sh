@@ -7,8 +7,8 @@ set -u
 
 # verdict STATUS NAME
 verdict() {
-	is $STATUS "$1" "$2"
-	[ $STATUS -eq "$1" ] || show "$ERR"
+	is "$STATUS" "$1" "$2"
+	[ "$STATUS" -eq "$1" ] || show "$ERR"
 	same "... and the lab is what it was"
 }
 
