@@ -84,10 +84,22 @@ static struct pl_error *check_unrestored(const struct run *r)
 	return e;
 }
 
+static struct pl_error *take_lock(const struct run *r, struct pl_lock *ret)
+{
+	struct pl_error *e = store_lock(r->o->state, r->vm.vmx, r->id, ret);
+	return pl_error_hint(pl_error_at(pl_error_as(e, PL_ERR_LAB), "%s", r->vm.name),
+		"wait for that run, or `paniclab teardown` it when it is dead");
+}
+
 /* Neither on nor off: somebody's suspended VM, or what a killed run has left. */
 static struct pl_error *refuse_power(const struct run *r)
 {
-	struct pl_error *e = check_unrestored(r);
+	/* The run that is changing the VM's power may be alive: then nothing is to be restored. */
+	struct pl_lock lock = {.fd = -1};
+	struct pl_error *e = r->id == NULL ? NULL : take_lock(r, &lock);
+	pl_lock_release(&lock);
+	if (e == NULL)
+		e = check_unrestored(r);
 	if (e != NULL)
 		return e;
 	e = pl_error_new(PL_ERR_LAB, "the VM is %s", vm_power_name(r->power_before));
@@ -131,11 +143,9 @@ struct pl_error *step_preflight(struct run *r, char *out)
 
 struct pl_error *step_lock(struct run *r, char *out)
 {
-	struct pl_error *e = store_lock(r->o->state, r->vm.vmx, r->id, &r->lock);
-	if (e != NULL)
-		return pl_error_hint(pl_error_at(pl_error_as(e, PL_ERR_LAB), "%s", r->vm.name),
-			"wait for that run, or `paniclab teardown` it when it is dead");
-	e = check_unrestored(r);
+	struct pl_error *e = take_lock(r, &r->lock);
+	if (e == NULL)
+		e = check_unrestored(r);
 	if (e != NULL)
 		return e;
 	SAY("run %s", r->id);
