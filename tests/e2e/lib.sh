@@ -19,6 +19,9 @@ ERR=$WORK/err
 # a network of one's own by the process id, which no two tests share at a time.
 NET=127.$((64 + $$ / 250 % 128)).$((1 + $$ % 250))
 
+# So that the lab is stopped too when nobody reads the test's output any more.
+trap 'exit 1' HUP PIPE
+
 unset XDG_STATE_HOME PANICLAB_STATE
 export NO_COLOR=1
 
