@@ -8,6 +8,9 @@
 #include "orchestrator/core/core_identity.h"
 #include "orchestrator/core/gunzip.h"
 
+/* No Mac has so much memory; a small file may ask for much more. */
+#define CORE_MAX (UINT64_C(256) << 30)
+
 struct unpack {
 	struct unpack *next;
 	struct serve_output *out;
@@ -84,7 +87,7 @@ static void *work(void *arg)
 	struct gunzip_result result = {.status = GUNZIP_NOT_GZIP};
 	char uuid[37];
 
-	struct pl_error *err = gunzip_file(u->path, u->core, INT64_MAX, &w, &result);
+	struct pl_error *err = gunzip_file(u->path, u->core, CORE_MAX, &w, &result);
 	bool made = !err && result.status == GUNZIP_OK;
 	warn(u, err);
 	bool known = made && find_uuid(u->core, &w, uuid);
