@@ -14,12 +14,12 @@ port=$(sed -n 's/.*listening on [0-9.]*:\([0-9]*\) .*/\1/p' "$ERR")
 [ -n "$port" ]
 ok $? "the dump server's port"
 read_to "guest back"
-ss -Hlun | grep -q "127.0.0.1:$port "
+udp_open 127.0.0.1 "$port"
 ok $? "it listens while the run waits for the guest"
 end
 is "$STATUS" 0 "the run"
 is "$(field '.dump.complete')" true "has its core"
-! ss -Hlun | grep -q "127.0.0.1:$port "
+! udp_open 127.0.0.1 "$port"
 ok $? "nothing listens after it"
 same "the lab is what it was"
 done_testing

@@ -73,7 +73,7 @@ else
 fi
 
 # What is left
-! ss -Hlun 2>/dev/null | grep -q ":$(field .server.port) "
+! udp_open "$(field .server.address)" "$(field .server.port)"
 ok $? "nothing listens any more"
 lock=$(find "$STATE/locks" -name '*.lock' | head -n 1)
 flock -n "$lock" true
