@@ -40,7 +40,8 @@ struct kdp_client {
 	struct sockaddr_in server;  /* its port changes with each answer */
 	uint8_t packet[PACKET_MAX]; /* like xnu's pkt, never cleared: junk tails come from here */
 	uint64_t random;
-	bool again; /* the last answer is to be seen twice */
+	bool again;          /* the last answer is to be seen twice */
+	enum opcode request; /* what is being sent */
 	struct answer answer;
 	bool aborted; /* by a debugger */
 	struct kdp_stats stats;
@@ -166,6 +167,14 @@ static struct pl_error *transmit(struct kdp_client *c, size_t size, const struct
 	return NULL;
 }
 
+static bool loses_eof_answer(struct kdp_client *c)
+{
+	if (c->request != OP_EOF || c->config.faults.eof_answers_lost == 0)
+		return false;
+	c->config.faults.eof_answers_lost--;
+	return true;
+}
+
 /* One datagram from the port, if there is one that the faults let through. */
 static bool take(struct kdp_client *c)
 {
@@ -173,7 +182,7 @@ static bool take(struct kdp_client *c)
 	struct sockaddr_in from = {0};
 	socklen_t from_size = sizeof(from);
 	ssize_t n = recvfrom(c->fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &from_size);
-	if (n < 0 || chance(c, c->config.faults.loss_in))
+	if (n < 0 || chance(c, c->config.faults.loss_in) || loses_eof_answer(c))
 		return false;
 	struct pl_reader r = pl_reader_be(bytes, (size_t)n);
 	c->answer.opcode = pl_read_u16(&r);
@@ -319,6 +328,7 @@ static struct pl_error *exchange(struct kdp_client *c, enum opcode request, size
 {
 	struct exchange x = {.request = request, .size = size};
 	enum verdict verdict = SEND_AGAIN;
+	c->request = request;
 	x.budget = polls(c, POLLS_FIRST + (request == OP_WRQ ? POLLS_WRQ : 0));
 	*ret = KDP_OK;
 	while (verdict == SEND_AGAIN) {

@@ -45,12 +45,13 @@ enum kdp_wrq {
 
 /* Faults on the way, decided by seed; percentages 0 to 100. */
 struct kdp_faults {
-	double loss_out;  /* to the server */
-	double loss_in;   /* from the server */
-	double dup_out;   /* sent twice */
-	double dup_in;    /* received twice */
-	int64_t delay_ns; /* before each packet sent */
-	bool stop;        /* the machine dies once stop_at bytes of data are acknowledged */
+	double loss_out;           /* to the server */
+	double loss_in;            /* from the server */
+	double dup_out;            /* sent twice */
+	double dup_in;             /* received twice */
+	int64_t delay_ns;          /* before each packet sent */
+	unsigned eof_answers_lost; /* the first answers to an EOF, beside loss_in */
+	bool stop;                 /* the machine dies once stop_at bytes of data are acknowledged */
 	uint64_t stop_at;
 	uint64_t seed;
 };

@@ -28,6 +28,7 @@ static const struct {
 	[FAULT_NVRAM_SILENT] = {"nvram-silent", VALUE_NONE},
 	[FAULT_DUMP_STOP_AT] = {"dump-stop-at", VALUE_SIZE},
 	[FAULT_DUMP_LOSS] = {"dump-loss", VALUE_COUNT},
+	[FAULT_DUMP_LOSE_EOF_ACK] = {"dump-lose-eof-ack", VALUE_COUNT},
 	[FAULT_NO_REBOOT] = {"no-reboot-after-panic", VALUE_NONE},
 	[FAULT_FIREWALL_SILENT] = {"firewall-silent", VALUE_NONE},
 	[FAULT_FIREWALL_MANAGED] = {"firewall-managed", VALUE_NONE},

@@ -25,8 +25,9 @@ enum fault {
 	FAULT_REVERT_FAIL,
 	FAULT_TRIGGER_SILENT,
 	FAULT_NVRAM_SILENT,
-	FAULT_DUMP_STOP_AT, /* bytes */
-	FAULT_DUMP_LOSS,    /* per cent */
+	FAULT_DUMP_STOP_AT,      /* bytes */
+	FAULT_DUMP_LOSS,         /* per cent */
+	FAULT_DUMP_LOSE_EOF_ACK, /* that many answers to the EOF */
 	FAULT_NO_REBOOT,
 	FAULT_FIREWALL_SILENT,  /* as without root: says done, does nothing */
 	FAULT_FIREWALL_MANAGED, /* refuses */

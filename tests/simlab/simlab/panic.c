@@ -53,6 +53,8 @@ static void set_faults(const struct sim *s, struct kdp_faults *f)
 	}
 	f->stop = s->faults.on[FAULT_DUMP_STOP_AT];
 	f->stop_at = s->faults.value[FAULT_DUMP_STOP_AT];
+	if (s->faults.on[FAULT_DUMP_LOSE_EOF_ACK])
+		f->eof_answers_lost = (unsigned)s->faults.value[FAULT_DUMP_LOSE_EOF_ACK];
 	f->seed = s->boot.entropy;
 	boot_args_number(args, "panicd_port", &port);
 	if (boot_args_string(args, "_panicd_ip", server, sizeof server) &&
