@@ -15,6 +15,7 @@ export BUILD PANICLAB
 export CMOCKA_MESSAGE_OUTPUT=TAP
 # Errors of the sanitizers fail the test that has them.
 export ASAN_OPTIONS="${ASAN_OPTIONS:-abort_on_error=0:detect_leaks=1}"
+export LSAN_OPTIONS="${LSAN_OPTIONS:-suppressions=$PWD/tests/lsan.supp:print_suppressions=0}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 
 LOGS=$BUILD/test-logs
