@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fs.h"
+
 /* Numbered names for incomplete files of one name, before it counts as an error. */
 #define INCOMPLETE_MAX 10000
 /* So that the last fsync has little left to do: the client waits for it. */
@@ -143,9 +145,20 @@ static struct pl_error *settle(struct sink *k, const char *name, enum wire_code 
 	return NULL;
 }
 
+/* errno stands when it fails; the error's own words add nothing to failed()'s. */
+static int sync_file(int fd)
+{
+	struct pl_error *err = pl_fs_sync(fd);
+	int why = errno;
+	bool ok = err == NULL;
+	pl_error_free(err);
+	errno = why;
+	return ok ? 0 : -1;
+}
+
 struct pl_error *sink_commit(struct sink *k, enum wire_code *code)
 {
-	if (fsync(k->fd) < 0)
+	if (sync_file(k->fd) < 0)
 		return failed(errno, "write to disk", k->now, code);
 	struct pl_error *err = settle(k, k->name, code);
 	if (!err)

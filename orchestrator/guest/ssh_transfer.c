@@ -255,11 +255,14 @@ static struct pl_error *download(
 /* The file, complete and on disk, under its own name. */
 static struct pl_error *settle(int fd, const char *temporary, const char *local)
 {
-	if (fsync(fd) < 0 || rename(temporary, local) < 0)
+	struct pl_error *e = pl_fs_sync(fd);
+	if (e != NULL)
+		return pl_error_context(e, "writing %s", local);
+	if (rename(temporary, local) < 0)
 		return pl_error_errno(PL_ERR_LAB, errno, "cannot write %s", local);
 	char *dir = NULL;
 	const char *slash = strrchr(local, '/');
-	struct pl_error *e = pl_asprintf(
+	e = pl_asprintf(
 		&dir, "%.*s", slash == NULL ? 1 : (int)(slash - local) + 1, slash == NULL ? "." : local);
 	if (e == NULL)
 		e = pl_fs_sync_dir(dir);
