@@ -29,36 +29,62 @@ static void announce(struct dump *d)
 		return; /* full: the waiter wakes anyway */
 }
 
+/*
+ * Which transfer is the run's: the first to begin, until one whose name says
+ * that it is a core begins while the present one is none or is over and
+ * incomplete. The guest is one host, and anything in it may send a file.
+ */
+static bool takes_over(const struct dump_state *s, const char *name)
+{
+	if (!s->started)
+		return true;
+	if (s->finished && s->complete && strncmp(s->name, "core", 4) == 0)
+		return false;
+	return strncmp(name, "core", 4) == 0 && (s->finished || strncmp(s->name, "core", 4) != 0);
+}
+
+static bool is_current(const struct dump_state *s, const struct server_event *e)
+{
+	return s->started && strcmp(s->name, e->name) == 0 && strcmp(s->peer, e->peer) == 0;
+}
+
+static void begin(struct dump_state *s, const struct server_event *e)
+{
+	*s = (struct dump_state){.started = true, .version = s->version, .refused = s->refused};
+	snprintf(s->name, sizeof s->name, "%s", e->name);
+	snprintf(s->peer, sizeof s->peer, "%s", e->peer);
+}
+
+static void end(struct dump_state *s, const struct server_event *e)
+{
+	s->finished = true;
+	s->complete = e->complete;
+	s->packets = e->packets;
+	s->resent = e->resent;
+	s->duration = e->duration;
+	s->gzip = e->gzip;
+	snprintf(s->path, sizeof s->path, "%s", e->path == NULL ? "" : e->path);
+	snprintf(s->reason, sizeof s->reason, "%s", e->reason == NULL ? "" : e->reason);
+}
+
 /* In the server's thread. */
 static void on_event(void *arg, const struct server_event *e)
 {
 	struct dump *d = arg;
 	pthread_mutex_lock(&d->mutex);
 	struct dump_state *s = &d->state;
-	if (e->kind == SERVER_REFUSED) {
+	if (e->kind == SERVER_STARTED && takes_over(s, e->name)) {
+		begin(s, e);
+		pl_cancel_set(&d->began);
+	} else if (e->kind == SERVER_REFUSED) {
 		s->refused++;
 		snprintf(s->refusal, sizeof s->refusal, "%s", e->reason);
-	} else {
-		if (e->kind == SERVER_STARTED) {
-			unsigned version = s->version, refused = s->refused;
-			*s = (struct dump_state){.started = true, .version = version, .refused = refused};
-			snprintf(s->name, sizeof s->name, "%s", e->name);
-			snprintf(s->peer, sizeof s->peer, "%s", e->peer);
-			pl_cancel_set(&d->began);
-		}
+	} else if (is_current(s, e)) {
 		s->bytes = e->bytes;
 		s->bytes_per_second = e->bytes_per_second;
 	}
-	if (e->kind == SERVER_DONE) {
-		s->finished = true;
-		s->complete = e->complete;
-		s->packets = e->packets;
-		s->resent = e->resent;
-		s->duration = e->duration;
-		s->gzip = e->gzip;
-		snprintf(s->path, sizeof s->path, "%s", e->path == NULL ? "" : e->path);
-		snprintf(s->reason, sizeof s->reason, "%s", e->reason == NULL ? "" : e->reason);
-	}
+	if (e->kind == SERVER_DONE && is_current(s, e) && !s->finished)
+		end(s, e);
 	announce(d);
 	pthread_mutex_unlock(&d->mutex);
 }
