@@ -126,7 +126,8 @@ struct pl_error *pl_error_why(struct pl_error *e, const char *fmt, ...)
 
 struct pl_error *pl_error_hint(struct pl_error *e, const char *fmt, ...)
 {
-	if (e == NULL || e == &out_of_memory)
+	/* Somebody who pressed Ctrl-C knows what to do next. */
+	if (e == NULL || e == &out_of_memory || e->kind == PL_ERR_INTERRUPTED)
 		return e;
 	va_list args;
 	va_start(args, fmt);

@@ -193,5 +193,13 @@ struct pl_error *cmd_help(const struct cmd *cmd, struct pl_buf *out)
 		e = help_options(cmd_common_options, out);
 	if (e != NULL)
 		return e;
-	return pl_buf_printf(out, "\nexample:\n%s%s\n", cmd->example[0] == ' ' ? "" : "  ", cmd->example);
+	e = pl_buf_puts(out, "\nexample:\n");
+	for (const char *line = cmd->example; e == NULL && *line != '\0';) {
+		line += strspn(line, " \n");
+		int length = (int)strcspn(line, "\n");
+		if (length > 0)
+			e = pl_buf_printf(out, "  %.*s\n", length, line);
+		line += length;
+	}
+	return e;
 }
