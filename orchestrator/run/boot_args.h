@@ -13,6 +13,8 @@
 
 #include "base/err.h"
 
+enum { BOOT_ARGS_DUMP_ON_PANIC = 0x400 }; /* DB_KERN_DUMP_ON_PANIC */
+
 struct boot_args_wish {
 	const char *server;    /* IPv4 address for _panicd_ip; NULL: no dump, only kcsuffix and extra */
 	uint16_t port;         /* panicd_port is set when it is not 1069 */

@@ -200,7 +200,9 @@ static void show_progress(struct run *r)
 static struct pl_error *no_dump(const struct run *r, const struct serial_diagnosis *d)
 {
 	struct pl_error *e =
-		pl_error_at(pl_error_new(PL_ERR_CAPTURE, "it panicked, but no core came"), "dump");
+		pl_error_at(pl_error_new(PL_ERR_CAPTURE, "%s, but no core came",
+				    r->panic == PANIC_SEEN ? "it panicked" : "the guest is gone"),
+			"dump");
 	if (d->ended != NULL)
 		return pl_error_hint(pl_error_why(e, "the console says: %s", d->ended), "%s", d->advice);
 	if (r->dumped.refused > 0)
