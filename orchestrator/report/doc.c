@@ -13,6 +13,7 @@ static const struct doc_outcome outcomes[] = {
 	{"not-as-expected", "Not as expected", DOC_BAD},
 	{"no-core", "It panicked as expected, but no complete core arrived", DOC_WARN},
 	{"lab-failed", "The lab failed", DOC_BAD},
+	{"misconfigured", "The lab or scenario file asks for what is not there", DOC_BAD},
 	{"not-restored", "Something is not restored", DOC_BAD},
 	{"interrupted", "Interrupted", DOC_WARN},
 	{"", "The run says nothing of how it ended", DOC_WARN},

@@ -14,7 +14,7 @@
  *   scenario, guest      names
  *   started, finished, seconds
  *   outcome      as-expected, not-as-expected, no-core, lab-failed,
- *                not-restored, interrupted
+ *                misconfigured, not-restored, interrupted
  *   exit_code    of the command that ran it
  *   error        null, or {line: as printed, chain: with every context}
  *   vm           {id, vmx, name}

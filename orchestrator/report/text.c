@@ -79,7 +79,7 @@ static void frame(struct emit *w, const json_t *one)
 }
 
 /* Bare addresses tell nobody anything at a glance: they are left to the pages. */
-static void backtrace(struct emit *w, const json_t *frames)
+static void backtrace(struct emit *w, const json_t *frames, bool keepsyms)
 {
 	size_t count = json_array_size(frames);
 	bool named = false;
@@ -94,7 +94,8 @@ static void backtrace(struct emit *w, const json_t *frames)
 	if (named)
 		emit_printf(w, "  (%zu more)\n", count - FRAMES_SHOWN);
 	else
-		emit_printf(w, "%zu frames without symbols; keepsyms=1 in boot_args gives them\n", count);
+		emit_printf(w, "%zu frames without symbols%s\n", count,
+			keepsyms ? "" : "; keepsyms=1 in boot_args gives them");
 }
 
 static void panic(struct emit *w, const json_t *doc)
@@ -113,7 +114,8 @@ static void panic(struct emit *w, const json_t *doc)
 	line(w, "", "caller ", p, "caller");
 	line(w, "", "process ", p, "process");
 	line(w, "", "signature ", p, "signature");
-	backtrace(w, json_object_get(p, "backtrace"));
+	const char *boot_args = pl_json_str_or(json_object_get(doc, "boot_args"), "during", "");
+	backtrace(w, json_object_get(p, "backtrace"), strstr(boot_args, "keepsyms=1") != NULL);
 }
 
 /* "PATH (812.0 MiB) complete": the unpacked core if there is one, else the packed. */
