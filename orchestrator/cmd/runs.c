@@ -12,16 +12,21 @@ static void print_row(const struct cmd_env *env, const struct run_summary *s)
 	fprintf(env->out, "%s  %-24s  %-12s  %-15s  %s\n", s->id,
 		pl_escape_str(s->scenario, scenario, sizeof scenario),
 		pl_escape_str(s->guest, guest, sizeof guest),
-		s->outcome[0] == '\0' ? "cut short" : s->outcome,
-		s->pending == 0 ? "restored" : "TO BE RESTORED");
+		s->outcome[0] != '\0' ? s->outcome
+		: s->under_way        ? "under way"
+				      : "cut short",
+		s->under_way      ? ""
+		: s->pending == 0 ? "restored"
+				  : "TO BE RESTORED");
 }
 
 static void add_row(json_t *list, const struct run_summary *s)
 {
-	json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s?, s:I, s:b}", "id", s->id, "scenario",
-					    s->scenario, "guest", s->guest, "started", s->started, "outcome",
-					    s->outcome[0] == '\0' ? NULL : s->outcome, "pending",
-					    (json_int_t)s->pending, "restored", s->pending == 0));
+	json_array_append_new(
+		list, json_pack("{s:s, s:s, s:s, s:s, s:s?, s:I, s:b, s:b}", "id", s->id, "scenario",
+			      s->scenario, "guest", s->guest, "started", s->started, "outcome",
+			      s->outcome[0] == '\0' ? NULL : s->outcome, "pending", (json_int_t)s->pending,
+			      "restored", s->pending == 0, "under_way", s->under_way));
 }
 
 static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int *exit_code)
@@ -39,7 +44,7 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 			add_row(list, &s);
 		else if (e == NULL)
 			print_row(env, &s);
-		pending += s.pending > 0 ? 1 : 0;
+		pending += s.pending > 0 && !s.under_way ? 1 : 0;
 		run_summary_deinit(&s);
 	}
 	if (e == NULL && env->json)

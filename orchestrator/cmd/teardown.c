@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "orchestrator/cmd/commands.h"
 #include "orchestrator/run/journal.h"
+#include "orchestrator/run/restore.h"
 #include "orchestrator/run/store.h"
 #include "orchestrator/run/teardown.h"
 
@@ -19,31 +20,24 @@ static void on_undo(void *arg, const char *change, const char *status, const cha
 			pl_escape_str(detail, shown, sizeof shown), pl_format_time(ns, took, sizeof took));
 }
 
-static void show_one(const struct cmd_env *env, const char *id, const struct journal_change *c)
-{
-	char *before = json_dumps(c->before, JSON_COMPACT);
-	char change[64], shown[500];
-	fprintf(env->out, "%s: would undo %s: %s\n", id, pl_escape_str(c->change, change, sizeof change),
-		pl_escape_str(before == NULL ? "" : before, shown, sizeof shown));
-	free(before);
-}
-
 /* With --json it is an entry of the one document. */
 static struct pl_error *show_pending(const struct cmd_env *env, const char *id, json_t *document)
 {
-	json_t *would = json_array();
 	char *path = NULL;
 	struct journal_state s = {0};
 	struct pl_error *e = pl_asprintf(&path, "%s/runs/%s/journal.ndjson", env->state, id);
 	if (e == NULL)
 		e = journal_read(path, &s);
-	for (size_t i = s.count; i-- > 0;) {
-		if (s.changes[i].undone)
-			continue;
-		json_array_append_new(would, json_pack("{s:s, s:O}", "change", s.changes[i].change, "before",
-						     s.changes[i].before));
+	json_t *would = e == NULL ? restore_pending(&s) : json_array();
+	size_t i;
+	json_t *one;
+	char what[64], by_hand[2200];
+	json_array_foreach(would, i, one)
+	{
 		if (!env->json)
-			show_one(env, id, &s.changes[i]);
+			fprintf(env->out, "%s: would undo %s, as by hand: %s\n", id,
+				pl_escape_str(pl_json_str_or(one, "what", ""), what, sizeof what),
+				pl_escape_str(pl_json_str_or(one, "by_hand", ""), by_hand, sizeof by_hand));
 	}
 	json_array_append_new(document, json_pack("{s:s, s:o}", "id", id, "would_undo", would));
 	journal_state_deinit(&s);
@@ -55,7 +49,7 @@ static void show_left(const struct cmd_env *env, const char *id, const json_t *l
 {
 	size_t i;
 	json_t *one;
-	char what[500], by_hand[600];
+	char what[500], by_hand[2200];
 	json_array_foreach(left, i, one)
 	{
 		fprintf(env->err, "paniclab: %s: not restored: %s\n         by hand: %s\n", id,
@@ -77,14 +71,16 @@ static struct pl_error *restore_one(struct cmd_env *env, const char *id, struct 
 	if (!env->quiet)
 		fprintf(env->err, "restoring run %s\n", id);
 	struct pl_wait w = pl_wait_for(120 * PL_SECOND, env->cancel);
-	struct pl_error *e = teardown_run(env->state, id, &env->log, &w, on_undo, env, &left);
+	struct teardown teardown = {
+		.state = env->state, .id = id, .log = &env->log, .on_undo = on_undo, .arg = env};
+	struct pl_error *e = teardown_run(&teardown, &w, &left);
 	show_left(env, id, left);
 	json_array_append_new(t->document, json_pack("{s:s, s:b, s:o}", "id", id, "restored", e == NULL,
 						   "left", left == NULL ? json_array() : left));
 	if (e == NULL)
 		t->done++;
 	/* Whatever kept it from being restored, that is what its user must know. */
-	return pl_error_as(e, PL_ERR_RESTORE);
+	return left != NULL ? pl_error_as(e, PL_ERR_RESTORE) : e;
 }
 
 static struct pl_error *restore_named(struct cmd_env *env, const char *word, struct tally *t)
@@ -99,7 +95,7 @@ static struct pl_error *restore_named(struct cmd_env *env, const char *word, str
 }
 
 /* Every pending run; without --all there must be one at most. */
-static struct pl_error *restore_pending(struct cmd_env *env, bool all, struct tally *t)
+static struct pl_error *restore_several(struct cmd_env *env, bool all, struct tally *t)
 {
 	char **ids = NULL;
 	size_t count = 0, pending = 0;
@@ -109,9 +105,10 @@ static struct pl_error *restore_pending(struct cmd_env *env, bool all, struct ta
 		for (size_t i = count; i-- > 0;) {
 			struct run_summary s = {0};
 			struct pl_error *one = run_summary_read(env->state, ids[i], &s);
-			if (one == NULL && s.pending > 0 && pass == 0)
+			bool ours = one == NULL && s.pending > 0 && !s.under_way;
+			if (ours && pass == 0)
 				pending++;
-			else if (one == NULL && s.pending > 0)
+			else if (ours)
 				one = restore_one(env, ids[i], t);
 			run_summary_deinit(&s);
 			pl_error_keep_first(&first, one);
@@ -135,7 +132,7 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 		return pl_error_new(PL_ERR_USAGE, "--all and a run's name exclude one another");
 	}
 	struct pl_error *e =
-		cmd_args(in) > 0 ? restore_named(env, cmd_arg(in, 0), &t) : restore_pending(env, all, &t);
+		cmd_args(in) > 0 ? restore_named(env, cmd_arg(in, 0), &t) : restore_several(env, all, &t);
 	if (env->json) {
 		pl_error_keep_first(&e, cmd_print_json(env, t.document));
 	} else if (e == NULL && !env->dry_run) {

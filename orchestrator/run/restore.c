@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "orchestrator/run/store.h"
 #include "orchestrator/run/undo.h"
@@ -80,6 +81,24 @@ static struct pl_error *undo_all(
 		pl_error_keep_first(&first, e);
 	}
 	return first;
+}
+
+json_t *restore_pending(const struct journal_state *s)
+{
+	/* The names that the run used; nothing here is opened. */
+	struct vm vm = {
+		.vmx = (char *)(uintptr_t)pl_json_str_or(s->begin, "vmx", "?"),
+		.name = (char *)(uintptr_t)pl_json_str_or(s->begin, "vm", "?"),
+	};
+	struct restore_args a = {.vm = &vm};
+	json_t *left = json_array();
+	for (size_t i = s->count; i-- > 0;) {
+		const struct undo_kind *kind = undo_find(s->changes[i].change);
+		struct undo u = {.args = &a, .change = &s->changes[i]};
+		if (!u.change->undone && !(kind != NULL && kind->in_vm && covered(s, u.change)))
+			add_left(left, &u, kind, u.change->change);
+	}
+	return left;
 }
 
 struct pl_error *restore_run(const struct restore_args *a, json_t **left)

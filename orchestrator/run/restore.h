@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "orchestrator/config/lab.h"
 #include "orchestrator/fusion/vm.h"
+#include "orchestrator/run/journal.h"
 
 struct restore_args {
 	const char *dir; /* the run's folder */
@@ -35,5 +36,12 @@ struct restore_args {
  * others first. Nothing interrupts it, but each undo has a deadline.
  */
 struct pl_error *restore_run(const struct restore_args *a, json_t **left) PL_MUST_USE;
+
+/**
+ * What restore_run() would undo, in that order, as an array of {"what",
+ * "by_hand"}: for people when Fusion cannot be reached, and for --dry-run.
+ * What a snapshot's revert takes with it is not listed apart.
+ */
+json_t *restore_pending(const struct journal_state *s);
 
 #endif

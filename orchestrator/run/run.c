@@ -234,6 +234,8 @@ static const char *outcome_name(const struct pl_error *e)
 		return "as-expected";
 	case 1:
 		return "not-as-expected";
+	case 2:
+		return "misconfigured";
 	case 4:
 		return "not-restored";
 	case 5:
@@ -305,7 +307,8 @@ struct pl_error *run_execute(const struct run_options *o, json_t **report, char 
 	e = combine(&r, e, restore(&r));
 	finish(&r, e, since);
 	struct pl_error *wrote = journal_write(r.journal, "end",
-		json_pack("{s:s, s:i}", "outcome", outcome_name(e), "exit_code", pl_error_exit_code(e)));
+		json_pack("{s:s, s:i, s:s, s:s}", "outcome", outcome_name(e), "exit_code",
+			pl_error_exit_code(e), "scenario", r.scenario->name, "guest", r.cfg->name));
 	if (wrote == NULL)
 		wrote = report_write_all(r.dir, r.doc);
 	if (e != NULL && wrote != NULL)

@@ -149,9 +149,11 @@ struct pl_error *step_lock(struct run *r, char *out)
 	if (e != NULL)
 		return e;
 	SAY("run %s", r->id);
+	/* The process tells a run that is under way from one that was killed. */
 	return journal_write(r->journal, "begin",
-		json_pack("{s:s, s:s, s:s, s:s, s:s}", "run", r->id, "vmx", r->vm.vmx, "guest", r->cfg->name,
-			"scenario", r->scenario->name, "vm", r->vm.name));
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "run", r->id, "vmx", r->vm.vmx, "guest",
+			r->cfg->name, "scenario", r->scenario->name, "vm", r->vm.name, "process",
+			(json_int_t)getpid()));
 }
 
 struct pl_error *step_snapshot(struct run *r, char *out)

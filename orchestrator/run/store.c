@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -185,13 +186,31 @@ static uint64_t hash(const char *s)
 	return h;
 }
 
+static struct pl_error *lock_path(const char *state, const char *vmx, char **ret)
+{
+	return pl_asprintf(ret, "%s/locks/%016llx.lock", state, (unsigned long long)hash(vmx));
+}
+
+bool store_locked(const char *state, const char *vmx)
+{
+	char *path = NULL;
+	struct pl_error *e = lock_path(state, vmx, &path);
+	int fd = e == NULL ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+	bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	if (fd >= 0)
+		close(fd);
+	pl_error_free(e);
+	free(path);
+	return held;
+}
+
 struct pl_error *store_lock(const char *state, const char *vmx, const char *id, struct pl_lock *ret)
 {
 	char *path = NULL, *holder = NULL;
 	ret->fd = -1;
 	struct pl_error *e = make_below(state, "locks");
 	if (e == NULL)
-		e = pl_asprintf(&path, "%s/locks/%016llx.lock", state, (unsigned long long)hash(vmx));
+		e = lock_path(state, vmx, &path);
 	if (e == NULL)
 		e = pl_asprintf(&holder, "run %s (process %ld) on %s\n", id, (long)getpid(), vmx);
 	if (e == NULL)

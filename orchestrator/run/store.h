@@ -10,6 +10,7 @@
 #ifndef RUN_STORE_H
 #define RUN_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -35,5 +36,8 @@ struct pl_error *store_path(const char *dir, const char *name, char **ret) PL_MU
  */
 struct pl_error *store_lock(
 	const char *state, const char *vmx, const char *id, struct pl_lock *ret) PL_MUST_USE;
+
+/** True if somebody holds that lock now. */
+bool store_locked(const char *state, const char *vmx);
 
 #endif

@@ -1,11 +1,14 @@
 #include "orchestrator/run/teardown.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/text.h"
 #include "orchestrator/config/lab.h"
+#include "orchestrator/report/report.h"
 #include "orchestrator/run/journal.h"
 #include "orchestrator/run/restore.h"
 #include "orchestrator/run/store.h"
@@ -20,6 +23,21 @@ void run_summary_deinit(struct run_summary *s)
 	*s = (struct run_summary){0};
 }
 
+/* A process number may be another's by now, so the lock must be held, too. */
+static bool under_way(const char *state, const struct journal_state *s)
+{
+	int64_t process = pl_json_int_or(s->begin, "process", 0);
+	if (process <= 0 || s->end != NULL || (kill((pid_t)process, 0) < 0 && errno != EPERM))
+		return false;
+	return store_locked(state, pl_json_str_or(s->begin, "vmx", ""));
+}
+
+/* From the first line, or, when the run ended before it could begin, from the last. */
+static const char *about(const struct journal_state *s, const char *key)
+{
+	return pl_json_str_or(s->begin, key, pl_json_str_or(s->end, key, ""));
+}
+
 struct pl_error *run_summary_read(const char *state, const char *id, struct run_summary *ret)
 {
 	char *path = NULL;
@@ -31,14 +49,15 @@ struct pl_error *run_summary_read(const char *state, const char *id, struct run_
 	if (e == NULL)
 		e = pl_strdup(id, &ret->id);
 	if (e == NULL)
-		e = pl_strdup(pl_json_str_or(s.begin, "scenario", ""), &ret->scenario);
+		e = pl_strdup(about(&s, "scenario"), &ret->scenario);
 	if (e == NULL)
-		e = pl_strdup(pl_json_str_or(s.begin, "guest", ""), &ret->guest);
+		e = pl_strdup(about(&s, "guest"), &ret->guest);
 	if (e == NULL)
-		e = pl_strdup(pl_json_str_or(s.begin, "at", ""), &ret->started);
+		e = pl_strdup(about(&s, "at"), &ret->started);
 	if (e == NULL)
 		e = pl_strdup(pl_json_str_or(s.end, "outcome", ""), &ret->outcome);
 	ret->pending = journal_pending(&s);
+	ret->under_way = e == NULL && under_way(state, &s);
 	journal_state_deinit(&s);
 	free(path);
 	return e;
@@ -106,38 +125,83 @@ static struct pl_error *scene_open(struct scene *s, const char *dir, const struc
 	return e;
 }
 
-struct pl_error *teardown_run(const char *state, const char *id, const struct pl_log *log,
-	const struct pl_wait *w,
-	void (*on_undo)(void *arg, const char *change, const char *status, const char *detail, int64_t ns),
-	void *arg, json_t **left)
+/* The report of a run that ended unrestored says so until this corrects it. */
+static struct pl_error *correct_report(const char *dir)
+{
+	char *path = NULL;
+	struct pl_buf text;
+	json_t *doc = NULL;
+	pl_buf_init(&text, REPORT_MAX);
+	struct pl_error *e = store_path(dir, "report.json", &path);
+	if (e == NULL && pl_fs_exists(path)) {
+		e = pl_fs_read(path, &text);
+		if (e == NULL)
+			e = pl_json_parse(pl_buf_text(&text), text.size, REPORT_MAX, path, &doc);
+		if (e == NULL)
+			json_object_set_new(doc, "restored",
+				json_pack("{s:b, s:[], s:b}", "complete", 1, "left", "later", 1));
+		if (e == NULL)
+			e = report_write_all(dir, doc);
+	}
+	json_decref(doc);
+	pl_buf_deinit(&text);
+	free(path);
+	return e;
+}
+
+static struct pl_error *restore_scene(
+	const struct scene *s, const char *dir, const struct teardown *t, json_t **left)
+{
+	struct restore_args a = {
+		.dir = dir,
+		.lab = s->lab,
+		.cfg = s->cfg,
+		.backend = (struct vm_backend *)(uintptr_t)&s->backend,
+		.vm = &s->vm,
+		.log = t->log,
+		.on_undo = t->on_undo,
+		.arg = t->arg,
+	};
+	return restore_run(&a, left);
+}
+
+/* Everything is listed as left until the lab is there to undo it. */
+static struct pl_error *restore_journal(const char *dir, const struct journal_state *j,
+	const struct teardown *t, const struct pl_wait *w, json_t **left)
+{
+	struct scene s = {.lock = {.fd = -1}};
+	*left = restore_pending(j);
+	struct pl_error *e = lock(t->state, pl_json_str_or(j->begin, "vmx", ""), t->id, w, &s.lock);
+	if (e == NULL)
+		e = scene_open(&s, dir, j, t->log, w);
+	if (e == NULL) {
+		json_decref(*left);
+		e = restore_scene(&s, dir, t, left);
+	}
+	if (e == NULL)
+		e = correct_report(dir);
+	scene_deinit(&s);
+	return e;
+}
+
+struct pl_error *teardown_run(const struct teardown *t, const struct pl_wait *w, json_t **left)
 {
 	char *dir = NULL, *path = NULL;
 	struct journal_state j = {0};
-	struct scene s = {.lock = {.fd = -1}};
 	*left = NULL;
-	struct pl_error *e = pl_asprintf(&dir, "%s/runs/%s", state, id);
+	struct pl_error *e = pl_asprintf(&dir, "%s/runs/%s", t->state, t->id);
 	if (e == NULL)
 		e = store_path(dir, "journal.ndjson", &path);
 	if (e == NULL)
 		e = journal_read(path, &j);
+	if (e == NULL && under_way(t->state, &j))
+		e = pl_error_hint(pl_error_at(pl_error_new(PL_ERR_LAB, "the run is under way (process %lld)",
+						      (long long)pl_json_int_or(j.begin, "process", 0)),
+					  "%s", t->id),
+			"it restores by itself; `kill -INT %lld` makes it do so now",
+			(long long)pl_json_int_or(j.begin, "process", 0));
 	if (e == NULL && journal_pending(&j) > 0)
-		e = lock(state, pl_json_str_or(j.begin, "vmx", ""), id, w, &s.lock);
-	if (e == NULL && journal_pending(&j) > 0)
-		e = scene_open(&s, dir, &j, log, w);
-	if (e == NULL && journal_pending(&j) > 0) {
-		struct restore_args a = {
-			.dir = dir,
-			.lab = s.lab,
-			.cfg = s.cfg,
-			.backend = &s.backend,
-			.vm = &s.vm,
-			.log = log,
-			.on_undo = on_undo,
-			.arg = arg,
-		};
-		e = restore_run(&a, left);
-	}
-	scene_deinit(&s);
+		e = restore_journal(dir, &j, t, w, left);
 	journal_state_deinit(&j);
 	free(path);
 	free(dir);

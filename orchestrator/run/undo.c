@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "orchestrator/host/firewall.h"
@@ -88,11 +89,25 @@ static struct pl_error *undo_snapshot(struct undo *u, char *out)
 	return e;
 }
 
+/* word as a shell takes it, into out; cut (and so not to be trusted) only past its size. */
+static const char *quoted(const char *word, char *out, size_t size)
+{
+	struct pl_buf b;
+	pl_buf_init(&b, size - 1);
+	struct pl_error *e = pl_shell_quote(word, &b);
+	snprintf(out, size, "%s", e == NULL ? pl_buf_text(&b) : "...");
+	pl_error_free(e);
+	pl_buf_deinit(&b);
+	return out;
+}
+
 static void by_hand_snapshot(const struct undo *u, char *out)
 {
-	SAY("vmrun -T fusion revertToSnapshot '%s' '%s'; %svmrun -T fusion deleteSnapshot '%s' '%s'",
-		u->args->vm->vmx, before_str(u, "snapshot"), was_on(u) ? "start the VM; " : "",
-		u->args->vm->vmx, before_str(u, "snapshot"));
+	char vmx[UNDO_TEXT_MAX / 3], name[80];
+	quoted(u->args->vm->vmx, vmx, sizeof vmx);
+	quoted(before_str(u, "snapshot"), name, sizeof name);
+	SAY("vmrun -T fusion revertToSnapshot %s %s; %svmrun -T fusion deleteSnapshot %s %s", vmx, name,
+		was_on(u) ? "start the VM; " : "", vmx, name);
 }
 
 static struct pl_error *undo_power(struct undo *u, char *out)
@@ -114,7 +129,8 @@ static struct pl_error *undo_power(struct undo *u, char *out)
 
 static void by_hand_power(const struct undo *u, char *out)
 {
-	SAY("vmrun -T fusion stop '%s'", u->args->vm->vmx);
+	char vmx[UNDO_TEXT_MAX / 2];
+	SAY("vmrun -T fusion stop %s", quoted(u->args->vm->vmx, vmx, sizeof vmx));
 }
 
 static struct pl_error *undo_firewall(struct undo *u, char *out)
@@ -134,13 +150,19 @@ static struct pl_error *undo_firewall(struct undo *u, char *out)
 
 static void by_hand_firewall(const struct undo *u, char *out)
 {
-	SAY("sudo /usr/libexec/ApplicationFirewall/socketfilterfw --remove '%s'", before_str(u, "program"));
+	char program[UNDO_TEXT_MAX / 2];
+	/* A rule that was there was "block": one that allowed needed no change. */
+	SAY("sudo " FIREWALL_SYSTEM_TOOL " %s %s",
+		strcmp(before_str(u, "rule"), "block") == 0 ? "--blockapp" : "--remove",
+		quoted(before_str(u, "program"), program, sizeof program));
 }
 
 static void by_hand_boot_args(const struct undo *u, char *out)
 {
+	char value[UNDO_TEXT_MAX - 64];
 	if (pl_json_bool_or(u->change->before, "set", false))
-		SAY("in the guest: sudo nvram boot-args='%s'", before_str(u, "value"));
+		SAY("in the guest: sudo nvram boot-args=%s",
+			quoted(before_str(u, "value"), value, sizeof value));
 	else
 		SAY("in the guest: sudo nvram -d boot-args");
 }

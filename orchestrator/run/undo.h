@@ -5,7 +5,7 @@
 #include "orchestrator/run/journal.h"
 #include "orchestrator/run/restore.h"
 
-enum { UNDO_TEXT_MAX = 512 };
+enum { UNDO_TEXT_MAX = 2048 };
 
 struct undo {
 	const struct restore_args *args;

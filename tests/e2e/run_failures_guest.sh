@@ -9,7 +9,7 @@ new_lab
 # The SSH key
 again
 lab_set 's|key: simlab/guest_key|key: absent|'
-fails 2 lab-failed "SSH key missing" "$WORK/absent: " "SSH key" "No such file"
+fails 2 misconfigured "SSH key missing" "$WORK/absent: " "SSH key" "No such file"
 again
 ssh-keygen -q -t ed25519 -N '' -C test -f "$WORK/other"
 lab_set 's|key: simlab/guest_key|key: other|'

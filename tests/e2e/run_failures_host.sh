@@ -26,10 +26,10 @@ rm "$WORK/scenario.yaml"
 refuses "scenario.yaml missing" "$WORK/scenario.yaml: " "No such file"
 again
 scenario_set 's|^payload:|payload:\n  setup: absent.sh|'
-fails 2 lab-failed "set-up script missing" "$WORK/absent.sh: " "payload.setup" "No such file"
+fails 2 misconfigured "set-up script missing" "$WORK/absent.sh: " "payload.setup" "No such file"
 again
 scenario_set 's|^payload:|payload:\n  files:\n    - {from: absent, to: /tmp/x}|'
-fails 2 lab-failed "payload missing" "$WORK/absent: " "payload" "No such file"
+fails 2 misconfigured "payload missing" "$WORK/absent: " "payload" "No such file"
 
 # Where the dump server cannot listen
 again

@@ -17,7 +17,7 @@ not_restored() {
 	ends 4 not-restored "$title"
 	is "$(field .restored.complete)" false "$title: the report says it"
 	field '.restored.left[].by_hand' >"$WORK/by-hand"
-	grep -qF "deleteSnapshot '$SIMLAB_VMX' 'paniclab-$id'" "$WORK/by-hand"
+	grep -qF "deleteSnapshot '$SIMLAB_VMX' paniclab-$id" "$WORK/by-hand"
 	ok $? "... with the command for it"
 	has "$(cat "$OUT")" "$(head -n 1 "$WORK/by-hand")" "... and so does the summary"
 	paniclab runs >"$WORK/runs" 2>"$WORK/warning"
