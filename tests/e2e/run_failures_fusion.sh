@@ -44,13 +44,24 @@ wait_for 20 sh -c "curl -s -f -u 'simlab:$PASSWORD' -H 'Accept: $TYPE' '$SIMLAB_
 # Which VM
 again
 lab_set 's|vm: {name: sierra}|vm: {name: high-siera}|'
-fails 3 lab-failed "VM unknown by name" "no VM has the name 'high-siera'" "there are: 'Sierra (simulated)'" "guests.NAME.vm"
+fails 3 lab-failed "VM unknown by name" "no VM has the name 'high-siera'" "there are: 'High Sierra (simulated)' ($SIMLAB_OTHER_VMX" "'Sierra (simulated)'" "guests.NAME.vm"
 again
 lab_set 's|vm: {name: sierra}|vm: {vmx: /absent/one.vmx}|'
 fails 3 lab-failed "VM unknown by path" "no VM has the vmx '/absent/one.vmx'" "$SIMLAB_VMX"
 again
 lab_set 's|vm: {name: sierra}|vm: {id: NOSUCH}|'
 fails 3 lab-failed "VM unknown by id" "no VM has the id 'NOSUCH'" "id $SIMLAB_VM_ID"
+again
+fault vm-twin
+lab_set 's|vm: {name: sierra}|vm: {name: Sierra (simulated)}|'
+fails 3 lab-failed "VM's name ambiguous" "several VMs have the name 'Sierra (simulated)'" "$SIMLAB_VMX" \
+	"$SIMLAB_OTHER_VMX" "vm.vmx or vm.id"
+lab_set "s|vm: {name: .*}|vm: {vmx: $SIMLAB_VMX}|"
+remember
+run_lab
+ends 0 as-expected "one of two VMs by its path"
+is "$(field .vm.vmx)" "$SIMLAB_VMX" "... that one"
+same "one of two VMs by its path: the lab is as it was"
 
 # Snapshots
 again

@@ -26,6 +26,8 @@ jq -r '.steps[].name | select(. != "restore")' "$OUT" >"$WORK/planned"
 run_lab
 is $STATUS 0 "run"
 [ $STATUS -eq 0 ] || show "$ERR"
+! event violation
+ok $? "it let the other VM be, and REST calls wait for each other"
 same "the lab is what it was"
 sed -n 's/^\[ *[0-9]*\/[0-9]*\] \([^:]*\):.*/\1/p' "$ERR" | cmp -s - "$WORK/planned"
 ok $? "its steps are the planned ones"

@@ -20,9 +20,15 @@ is "$(curl -s -m 20 -o /dev/null -w '%{content_type}' "$SIMLAB_URL/nothing")" "t
 is "$(stat -c %a "$SIMLAB_PASSWORD_FILE" 2>/dev/null || stat -f %Lp "$SIMLAB_PASSWORD_FILE")" 600 \
 	"the password is nobody else's to read"
 
-is "$(rest GET /vms | head -n 1 | jq -r '.[0].path')" "$SIMLAB_VMX" "/vms gives the .vmx' path"
-rest GET /vms | head -n 1 | jq -e '.[0].id | test("^[0-9A-Z]{32}$")' >/dev/null
+is "$(rest GET /vms | head -n 1 | jq -r '.[].path')" "$(printf '%s\n' "$SIMLAB_OTHER_VMX" "$SIMLAB_VMX")" \
+	"/vms gives the .vmx' paths"
+rest GET /vms | head -n 1 | jq -e 'all(.[].id; test("^[0-9A-Z]{32}$"))' >/dev/null
 ok $? "ids are 32 upper-case characters"
+OTHER=/vms/$(rest GET /vms | head -n 1 | jq -r '.[0].id')
+is "$(rest GET "$OTHER/power" | head -n 1 | jq -r .power_state)" poweredOff "the other VM is off"
+is "$(rest PUT "$OTHER/power" on | tail -n 1)" 403 "... and is not to be changed"
+event "violation: PUT on the other VM"
+ok $? "... which is noted"
 is "$(rest GET "$VM" | head -n 1 | jq -c 'keys')" '["cpu","id","memory"]' "a VM has no name and no path"
 is "$(rest GET /vms/NONE/power | tail -n 1)" 404 "an unknown VM: 404"
 rest GET /vms/NONE/power | head -n 1 | jq -e '.code' >/dev/null

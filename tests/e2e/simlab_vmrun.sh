@@ -9,6 +9,17 @@ state() {
 }
 
 is "$(vmrun list)" "Total running VMs: 0" "list: none"
+
+# The other VM
+is "$(vmrun listSnapshots "$SIMLAB_OTHER_VMX")" "Total snapshots: 0" "the other VM is known"
+has "$(vmrun start "$SIMLAB_OTHER_VMX" nogui)" "Error: " "... and is not to be changed"
+event "violation: vmrun start on the other VM"
+ok $? "... which is noted"
+"$SIMLAB" state --dir "$LAB" >"$WORK/state-before"
+echo 'memsize = "2048"' >>"$SIMLAB_OTHER_VMX"
+"$SIMLAB" state --dir "$LAB" | diff "$WORK/state-before" - | grep -q '^> other .*/high-sierra.vmx$'
+ok $? "... and in the lab's state"
+
 is "$(vmrun start /no/such.vmx)" "Error: The virtual machine cannot be found" "an unknown .vmx: an error on stdout"
 vmrun start /no/such.vmx >/dev/null
 is $? 255 "... with status 255"

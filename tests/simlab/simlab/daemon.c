@@ -17,6 +17,7 @@
 #include "tests/simlab/simlab/guest.h"
 #include "tests/simlab/simlab/leases.h"
 #include "tests/simlab/simlab/make.h"
+#include "tests/simlab/simlab/other_vm.h"
 #include "tests/simlab/simlab/panic.h"
 #include "tests/simlab/simlab/ports.h"
 #include "tests/simlab/simlab/power.h"
@@ -107,6 +108,7 @@ void daemon_faults_changed(struct sim *s, const struct faults *before)
 	if (changed)
 		boot_restart_sshd(s);
 	leases_write(s);
+	sim_complain(other_vm_rename(s));
 }
 
 /* ---- start ---- */

@@ -33,6 +33,7 @@ static const struct {
 	[FAULT_FIREWALL_SILENT] = {"firewall-silent", VALUE_NONE},
 	[FAULT_FIREWALL_MANAGED] = {"firewall-managed", VALUE_NONE},
 	[FAULT_STOP_LIES] = {"vmrun-stop-lies", VALUE_NONE},
+	[FAULT_VM_TWIN] = {"vm-twin", VALUE_NONE},
 };
 
 static struct pl_error *unknown(const char *text)

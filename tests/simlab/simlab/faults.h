@@ -32,6 +32,7 @@ enum fault {
 	FAULT_FIREWALL_SILENT,  /* as without root: says done, does nothing */
 	FAULT_FIREWALL_MANAGED, /* refuses */
 	FAULT_STOP_LIES,        /* vmrun stop reports an error although the VM stops */
+	FAULT_VM_TWIN,          /* the other VM has the same name */
 	FAULT_COUNT,
 };
 

@@ -16,6 +16,7 @@
 #include "tests/simlab/bundle_config.h"
 #include "tests/simlab/simlab/firewall.h"
 #include "tests/simlab/simlab/leases.h"
+#include "tests/simlab/simlab/other_vm.h"
 
 #define HOST_KEY SIM_DISK "/private/etc/ssh/ssh_host_ed25519_key"
 
@@ -42,7 +43,7 @@ static const char VMX[] = ".encoding = \"UTF-8\"\n"
 			  "# simulated\n"
 			  "config.version = \"8\"\n"
 			  "virtualHW.version = \"14\"\n"
-			  "displayName = \"Sierra (simulated)\"\n"
+			  "displayName = \"" SIM_DISPLAY_NAME "\"\n"
 			  "guestOS = \"darwin16-64\"\n"
 			  "firmware = \"efi\"\n"
 			  "memsize = \"4096\"\n"
@@ -207,6 +208,10 @@ struct pl_error *make_lab(struct sim *s)
 		e = pl_fs_mkdirs(DIRS[i]);
 	if (e == NULL)
 		e = make_bundle(s);
+	if (e == NULL)
+		e = other_vm_make();
+	if (e == NULL)
+		e = other_vm_rename(s);
 	if (e == NULL && access(SIM_DISK "/System", F_OK) != 0)
 		e = make_disk();
 	if (e == NULL)
@@ -282,11 +287,12 @@ static struct pl_error *write_env(const struct sim *s)
 		"SIMLAB_PASSWORD_FILE='%s/vmrest-password'\nSIMLAB_VMRUN='%s/vmrun'\n"
 		"SIMLAB_SOCKETFILTERFW='%s/socketfilterfw'\nSIMLAB_VMX='%s/" SIM_VMX "'\n"
 		"SIMLAB_VM_ID='" SIM_VM_ID "'\nSIMLAB_VM_NAME='" SIM_VM_NAME "'\n"
+		"SIMLAB_OTHER_VMX='%s/" OTHER_VMX "'\n"
 		"SIMLAB_GUEST_IP='%s'\nSIMLAB_SSH_PORT='%u'\nSIMLAB_GUEST_USER='" SIM_USER "'\n"
 		"SIMLAB_GUEST_KEY='%s/guest_key'\nSIMLAB_KNOWN_HOSTS='%s/known_hosts'\n"
 		"SIMLAB_FINGERPRINT_FILE='%s/host-key-fingerprint'\nSIMLAB_LEASES='%s/leases'\n",
-		s->dir, s->opt.tls ? "https" : "http", s->opt.port, s->dir, s->dir, s->dir, s->dir, s->opt.ip,
-		s->opt.ssh_port, s->dir, s->dir, s->dir, s->dir);
+		s->dir, s->opt.tls ? "https" : "http", s->opt.port, s->dir, s->dir, s->dir, s->dir, s->dir,
+		s->opt.ip, s->opt.ssh_port, s->dir, s->dir, s->dir, s->dir);
 	if (e == NULL && s->opt.tls)
 		e = pl_buf_printf(&b, "SIMLAB_CA='%s/ca.pem'\n", s->dir);
 	if (e == NULL)

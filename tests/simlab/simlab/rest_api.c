@@ -1,4 +1,4 @@
-/* vmrest's endpoints below /api, on the lab's one VM. */
+/* vmrest's endpoints below /api, on the lab's VM. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "tests/simlab/bundle_config.h"
+#include "tests/simlab/simlab/other_vm.h"
 #include "tests/simlab/simlab/power.h"
 #include "tests/simlab/simlab/rest.h"
 
@@ -22,10 +23,10 @@ static bool is(const char *a, const char *b)
 	return a != NULL && strcmp(a, b) == 0;
 }
 
-static json_t *vm_entry(const struct sim *s)
+static json_t *vm_entry(const struct sim *s, const char *id, const char *path)
 {
-	char *vmx = sim_path(s, SIM_VMX);
-	json_t *o = json_pack("{s:s, s:s}", "id", SIM_VM_ID, "path", vmx);
+	char *vmx = sim_path(s, path);
+	json_t *o = json_pack("{s:s, s:s}", "id", id, "path", vmx);
 	free(vmx);
 	return o;
 }
@@ -258,7 +259,9 @@ static void one_vm(struct sim *s, const struct rest_request *q, struct rest_answ
 {
 	const char *what = q->depth > 2 ? q->path[2] : NULL;
 	const char *password = q->vm_password != NULL ? q->vm_password : "";
-	if (!is(q->path[1], SIM_VM_ID))
+	if (is(q->path[1], SIM_OTHER_ID))
+		other_vm_rest(q, a);
+	else if (!is(q->path[1], SIM_VM_ID))
 		rest_error(a, 404, 104, "The virtual machine cannot be found");
 	else if (s->opt.vm_password[0] != '\0' && !is(s->opt.vm_password, password))
 		rest_error(a, 403, 109, "The virtual machine is encrypted: its password is missing or wrong");
@@ -284,7 +287,7 @@ static void registration(struct sim *s, const struct rest_request *q, struct res
 	else if (path == NULL || strcmp(path, vmx) != 0)
 		rest_error(a, 400, 100, "One of the parameters was invalid: path");
 	else
-		ok(a, 201, vm_entry(s));
+		ok(a, 201, vm_entry(s, SIM_VM_ID, SIM_VMX));
 	free(vmx);
 	json_decref(o);
 }
@@ -294,7 +297,9 @@ void rest_api(struct sim *s, const struct rest_request *q, struct rest_answer *a
 	const char *first = q->depth > 0 ? q->path[0] : NULL;
 	bool vms = is(first, "vms");
 	if (vms && q->depth == 1 && is(q->method, "GET"))
-		ok(a, 200, json_pack("[o]", vm_entry(s)));
+		ok(a, 200,
+			json_pack("[o, o]", vm_entry(s, SIM_OTHER_ID, OTHER_VMX),
+				vm_entry(s, SIM_VM_ID, SIM_VMX)));
 	else if (vms && q->depth == 1)
 		rest_error(a, 403, 110, "Cloning is not supported (simulated)");
 	else if (vms && q->depth == 2 && is(q->path[1], "registration"))

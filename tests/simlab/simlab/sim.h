@@ -1,10 +1,11 @@
 /*
- * The simulated lab's one state: what Fusion, its one VM and the host's
- * firewall are just now. Owned by the daemon, which is single-threaded; the
+ * The simulated lab's one state: what Fusion, its VM and the host's firewall
+ * are just now. Owned by the daemon, which is single-threaded; the
  * daemon's working folder is the lab's, so all paths are relative to it.
  *
  *     vmrun, socketfilterfw, vmrest-password, guest_key, known_hosts, leases ...
  *     Virtual Machines/sierra.vmwarevm/   the bundle, in Fusion's formats
+ *     Virtual Machines/high-sierra.vmwarevm/   another VM's (other_vm.h)
  *     disk/       the guest's file system (what the .vmdk stands for)
  *     snapshots/  one folder a snapshot
  *     run/        sockets, lock, what the guest sees as /.lab
@@ -25,7 +26,9 @@
 #include "tests/simlab/simlab/faults.h"
 
 #define SIM_VM_NAME "sierra"
+#define SIM_DISPLAY_NAME "Sierra (simulated)"
 #define SIM_VM_ID "7N3QK1V0R5C8TB2M6H9XZ4WJ0DGSYPLA"
+#define SIM_OTHER_ID "M4W2XEJ8TQ0ZB6R1V9HYC5KD7GS3NPUF"
 #define SIM_MAC "00:50:56:3a:0c:1f"
 #define SIM_USER "lab"
 #define SIM_STALE 99 /* the last number of an address that never answers */

@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/text.h"
 #include "tests/simlab/bundle_config.h"
+#include "tests/simlab/simlab/other_vm.h"
 #include "tests/simlab/simlab/power.h"
 #include "tests/simlab/simlab/snapshot.h"
 #include "tests/simlab/simlab/tree.h"
@@ -155,7 +156,9 @@ void state_call(struct sim *s, struct call *c)
 	if (e == NULL)
 		e = firewall_state(&text);
 	if (e == NULL)
-		e = tree_list(SIM_DISK, NOT_STATE + (s->power != POWER_OFF), &text);
+		e = tree_list(SIM_DISK, "disk", NOT_STATE + (s->power != POWER_OFF), &text);
+	if (e == NULL)
+		e = other_vm_state(&text);
 	if (e == NULL)
 		sort_lines(&text, c);
 	else

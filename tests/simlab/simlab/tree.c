@@ -123,21 +123,22 @@ static bool skipped(const char *path, const char *const *skip)
 	return false;
 }
 
-static struct pl_error *list_entry(const FTSENT *f, const char *path, struct pl_buf *out)
+static struct pl_error *list_entry(const FTSENT *f, const char *label, const char *path, struct pl_buf *out)
 {
 	unsigned mode = f->fts_statp->st_mode & 07777;
 	char target[PATH_MAX] = "";
 	if (f->fts_info == FTS_D)
-		return pl_buf_printf(out, "disk %04o directory %s\n", mode | 0200, path);
+		return pl_buf_printf(out, "%s %04o directory %s\n", label, mode | 0200, path);
 	if (f->fts_info == FTS_F)
-		return pl_buf_printf(out, "disk %04o %016" PRIx64 " %s\n", mode, checksum(f->fts_path), path);
+		return pl_buf_printf(
+			out, "%s %04o %016" PRIx64 " %s\n", label, mode, checksum(f->fts_path), path);
 	if (f->fts_info != FTS_SL && f->fts_info != FTS_SLNONE)
-		return pl_buf_printf(out, "disk %04o other %s\n", mode, path);
+		return pl_buf_printf(out, "%s %04o other %s\n", label, mode, path);
 	ssize_t n = readlink(f->fts_path, target, sizeof target - 1);
-	return pl_buf_printf(out, "disk link %.*s %s\n", n > 0 ? (int)n : 0, target, path);
+	return pl_buf_printf(out, "%s link %.*s %s\n", label, n > 0 ? (int)n : 0, target, path);
 }
 
-struct pl_error *tree_list(const char *root, const char *const *skip, struct pl_buf *out)
+struct pl_error *tree_list(const char *root, const char *label, const char *const *skip, struct pl_buf *out)
 {
 	struct pl_error *e = NULL;
 	FTS *tree = open_tree(root);
@@ -151,7 +152,7 @@ struct pl_error *tree_list(const char *root, const char *const *skip, struct pl_
 			fts_set(tree, f, FTS_SKIP);
 			continue;
 		}
-		e = list_entry(f, path, out);
+		e = list_entry(f, label, path, out);
 	}
 	fts_close(tree);
 	return e;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/fs.h"
+#include "tests/simlab/simlab/other_vm.h"
 #include "tests/simlab/simlab/power.h"
 #include "tests/simlab/simlab/snapshot.h"
 
@@ -249,10 +250,11 @@ static bool global_options(const struct sim *s, struct call *c)
 	return s->opt.vm_password[0] == '\0' || strcmp(s->opt.vm_password, password) == 0;
 }
 
-static bool is_our_vmx(const struct sim *s, const struct call *c)
+/* Is the command about the VM with that .vmx? */
+static bool is_about(const struct sim *s, const struct call *c, const char *which)
 {
 	char path[4096];
-	char *vmx = sim_path(s, SIM_VMX);
+	char *vmx = sim_path(s, which);
 	const char *given = word(c, 1);
 	snprintf(path, sizeof path, "%s%s%s", given[0] == '/' ? "" : c->cwd, given[0] == '/' ? "" : "/",
 		given);
@@ -265,7 +267,9 @@ static bool is_our_vmx(const struct sim *s, const struct call *c)
 
 static void run(struct sim *s, struct call *c, const struct command *command, bool password_ok)
 {
-	if (command->arguments > 0 && !is_our_vmx(s, c))
+	if (command->arguments > 0 && is_about(s, c, OTHER_VMX))
+		other_vm_vmrun(c);
+	else if (command->arguments > 0 && !is_about(s, c, SIM_VMX))
 		error(c, "The virtual machine cannot be found");
 	else if (command->arguments > 0 && !password_ok)
 		error(c, "This operation requires the password of the encrypted virtual machine");
