@@ -11,6 +11,7 @@
 #include "orchestrator/report/report.h"
 #include "orchestrator/run/plan.h"
 #include "orchestrator/run/restore.h"
+#include "orchestrator/run/steps.h"
 #include "orchestrator/run/store.h"
 
 enum { YAML_MAX = 1 << 20, LINE_TEXT_MAX = 1024 };
@@ -211,6 +212,7 @@ static struct pl_error *restore(struct run *r)
 	if (r->dump != NULL)
 		dump_stop(r->dump, r->dumped.finished ? NULL : &r->dumped);
 	r->dump = NULL;
+	report_cut_transfer(r);
 	struct restore_args a = {
 		.dir = r->dir,
 		.lab = r->lab,

@@ -27,6 +27,10 @@ struct pl_error *step_dump(struct run *r, char *out);
 struct pl_error *step_return(struct run *r, char *out);
 
 /* steps_evidence.c: what is left of it */
+/** How the transfer went, into the report. */
+void report_transfer(struct run *r);
+/** The same, with the file as evidence, for a run that ends before it gets to that. */
+void report_cut_transfer(struct run *r);
 struct pl_error *step_collect(struct run *r, char *out);
 struct pl_error *step_analyse(struct run *r, char *out);
 /** What the evidence says against what the scenario expects. */

@@ -43,6 +43,26 @@ static void add_evidence(
 					    (json_int_t)bytes, "status", status, "detail", detail));
 }
 
+void report_transfer(struct run *r)
+{
+	const struct dump_state *s = &r->dumped;
+	run_report(r, "dump",
+		json_pack("{s:s, s:s, s:I, s:I, s:I, s:f, s:b, s:s, s:s}", "name", s->name, "peer", s->peer,
+			"bytes", (json_int_t)s->bytes, "packets", (json_int_t)s->packets, "resent",
+			(json_int_t)s->resent, "seconds", (double)s->duration / (double)PL_SECOND, "complete",
+			s->complete, "reason", s->reason, "gzip", server_gzip_name(s->gzip)));
+}
+
+void report_cut_transfer(struct run *r)
+{
+	if (!r->dumped.started || json_object_get(r->doc, "dump") != NULL)
+		return;
+	report_transfer(r);
+	if (r->dumped.path[0] != '\0')
+		add_evidence(r, r->dumped.gzip == SERVER_GZIP_NONE ? "core" : "core-gz", r->dumped.path,
+			r->dumped.complete ? "complete" : "incomplete", r->dumped.reason);
+}
+
 static bool wants(const struct run *r, enum scenario_evidence what)
 {
 	return (r->scenario->collect & (unsigned)what) != 0;

@@ -286,16 +286,6 @@ static struct pl_error *cut_off(struct run *r, int64_t quiet)
 	return pl_error_hint(pl_error_at(e, "dump"), "what arrived is kept as %s", r->dumped.path);
 }
 
-static void report_dump(struct run *r)
-{
-	const struct dump_state *s = &r->dumped;
-	run_report(r, "dump",
-		json_pack("{s:s, s:s, s:I, s:I, s:I, s:f, s:b, s:s, s:s}", "name", s->name, "peer", s->peer,
-			"bytes", (json_int_t)s->bytes, "packets", (json_int_t)s->packets, "resent",
-			(json_int_t)s->resent, "seconds", (double)s->duration / (double)PL_SECOND, "complete",
-			s->complete, "reason", s->reason, "gzip", server_gzip_name(s->gzip)));
-}
-
 struct pl_error *step_dump(struct run *r, char *out)
 {
 	struct serial_diagnosis d;
@@ -325,7 +315,7 @@ struct pl_error *step_dump(struct run *r, char *out)
 		e = cut_off(r, quiet);
 	}
 	if (r->dumped.started)
-		report_dump(r);
+		report_transfer(r);
 	if (e == NULL && !r->dumped.complete)
 		e = pl_error_hint(
 			pl_error_at(

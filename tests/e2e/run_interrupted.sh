@@ -47,6 +47,21 @@ interrupted "a second SIGINT while it restores"
 signal_at INT "] facts:" TERM "restored firewall" INT "restored snapshot"
 interrupted "and a third"
 
+fault dump-stop-at=100000
+begin_run
+read_to "] dump:"
+arrived() { find "$(run_dir)/core" -name '*.partial' -size +50k | grep -q .; }
+wait_for 20 arrived
+SIGNALLED=$?
+kill -s INT "$PID"
+end
+interrupted "SIGINT in the middle of the dump"
+cut=$(field '.evidence[] | select(.kind == "core-gz" and .status == "incomplete") | .path')
+[ -s "$(run_dir)/${cut:-nothing}" ]
+ok $? "... what had arrived is kept, and the report names it"
+is "$(field '[.dump.complete, .panicked.seen] | map(tostring) | join(" ")')" "false true" "... as what it is"
+fault clear
+
 signal_at INT "restored firewall"
 is $STATUS 0 "SIGINT after the last step is too late to fail the run"
 same "... and the lab is what it was"
