@@ -80,7 +80,13 @@ ok $? "... and it is noted"
 wait_for 5 sh -c "! curl -s -m 1 '$SIMLAB_URL/api/vms'"
 is "$(status_of "$SIMLAB_URL/api/vms")" 000 "fault rest-down: nobody listens"
 "$SIMLAB" fault --dir "$LAB" clear >/dev/null
-wait_for 5 power_is poweredOn
+wait_for 5 sh -c "! grep -q '$SIMLAB_VM_ID' '$LAB/lab.env'"
+ok $? "the VM has a new id when vmrest listens again"
+is "$(rest GET "$VM/power" | tail -n 1)" 404 "... and the old one is nobody's"
+# shellcheck disable=SC1091 # the lab writes it
+. "$LAB/lab.env"
+VM=/vms/$SIMLAB_VM_ID
+power_is poweredOn
 ok $? "faults can be cleared"
 
 rest PUT "$VM/power" shutdown >/dev/null

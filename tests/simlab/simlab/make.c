@@ -278,7 +278,7 @@ static struct pl_error *write_sshd_config(const struct sim *s)
 	return pl_fs_write(SIM_GUEST_RUN "/sshd_config", text, strlen(text), 0644);
 }
 
-static struct pl_error *write_env(const struct sim *s)
+struct pl_error *make_env(const struct sim *s)
 {
 	struct pl_buf b;
 	pl_buf_init(&b, 65536);
@@ -286,13 +286,13 @@ static struct pl_error *write_env(const struct sim *s)
 		"# simulated\nSIMLAB_DIR='%s'\nSIMLAB_URL='%s://127.0.0.1:%u'\nSIMLAB_USER='simlab'\n"
 		"SIMLAB_PASSWORD_FILE='%s/vmrest-password'\nSIMLAB_VMRUN='%s/vmrun'\n"
 		"SIMLAB_SOCKETFILTERFW='%s/socketfilterfw'\nSIMLAB_VMX='%s/" SIM_VMX "'\n"
-		"SIMLAB_VM_ID='" SIM_VM_ID "'\nSIMLAB_VM_NAME='" SIM_VM_NAME "'\n"
+		"SIMLAB_VM_ID='%s'\nSIMLAB_VM_NAME='" SIM_VM_NAME "'\n"
 		"SIMLAB_OTHER_VMX='%s/" OTHER_VMX "'\n"
 		"SIMLAB_GUEST_IP='%s'\nSIMLAB_SSH_PORT='%u'\nSIMLAB_GUEST_USER='" SIM_USER "'\n"
 		"SIMLAB_GUEST_KEY='%s/guest_key'\nSIMLAB_KNOWN_HOSTS='%s/known_hosts'\n"
 		"SIMLAB_FINGERPRINT_FILE='%s/host-key-fingerprint'\nSIMLAB_LEASES='%s/leases'\n",
-		s->dir, s->opt.tls ? "https" : "http", s->opt.port, s->dir, s->dir, s->dir, s->dir, s->dir,
-		s->opt.ip, s->opt.ssh_port, s->dir, s->dir, s->dir, s->dir);
+		s->dir, s->opt.tls ? "https" : "http", s->opt.port, s->dir, s->dir, s->dir, s->dir, s->vm_id,
+		s->dir, s->opt.ip, s->opt.ssh_port, s->dir, s->dir, s->dir, s->dir);
 	if (e == NULL && s->opt.tls)
 		e = pl_buf_printf(&b, "SIMLAB_CA='%s/ca.pem'\n", s->dir);
 	if (e == NULL)
@@ -318,7 +318,7 @@ struct pl_error *make_settings(struct sim *s)
 	if (e == NULL)
 		e = write_sudo_password(s);
 	if (e == NULL)
-		e = write_env(s);
+		e = make_env(s);
 	leases_write(s);
 	return e;
 }

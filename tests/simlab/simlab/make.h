@@ -10,6 +10,9 @@ struct pl_error *make_lab(struct sim *s) PL_MUST_USE;
 /** sshd_config, known_hosts, lab.env ...: written anew at each start. */
 struct pl_error *make_settings(struct sim *s) PL_MUST_USE;
 
+/** lab.env: again when vmrest has new ids. */
+struct pl_error *make_env(const struct sim *s) PL_MUST_USE;
+
 /** The guest's file system (make_disk.c), without the links to its commands. */
 struct pl_error *make_disk(void) PL_MUST_USE;
 

@@ -1,6 +1,7 @@
 #include "tests/simlab/simlab/rest.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <jansson.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -202,6 +204,18 @@ static void on_completed(
 
 /* ---- the server ---- */
 
+static struct pl_error *new_id(char ret[static SIM_ID_SIZE])
+{
+	static const char DIGITS[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	unsigned char bytes[SIM_ID_SIZE - 1];
+	if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
+		return pl_error_errno(PL_ERR_LAB, errno, "cannot make an id");
+	for (size_t i = 0; i < sizeof bytes; i++)
+		ret[i] = DIGITS[bytes[i] % (sizeof DIGITS - 1)];
+	ret[sizeof bytes] = '\0';
+	return NULL;
+}
+
 static struct pl_error *listen_now(struct rest *r)
 {
 	struct sim *s = r->sim;
@@ -220,7 +234,8 @@ static struct pl_error *listen_now(struct rest *r)
 			"is another lab running? use --port 0");
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(r->mhd, MHD_DAEMON_INFO_BIND_PORT);
 	s->opt.port = info->port;
-	return NULL;
+	struct pl_error *e = new_id(s->vm_id);
+	return e != NULL ? e : new_id(s->other_id);
 }
 
 struct pl_error *rest_create(struct sim *s, struct rest **ret)
@@ -252,8 +267,10 @@ static void stop_listening(struct rest *r)
 	if (r->pending != NULL)
 		MHD_resume_connection(r->pending->connection);
 	r->pending = NULL;
-	if (r->mhd != NULL)
+	if (r->mhd != NULL) {
 		MHD_stop_daemon(r->mhd);
+		sim_event("vmrest stops");
+	}
 	r->mhd = NULL;
 }
 
@@ -283,10 +300,13 @@ bool rest_busy(const struct rest *r)
 
 void rest_run(struct rest *r)
 {
+	struct pl_error *e = NULL;
 	if (r->sim->faults.on[FAULT_REST_DOWN] && r->mhd != NULL)
 		stop_listening(r);
-	else if (!r->sim->faults.on[FAULT_REST_DOWN] && r->mhd == NULL)
-		sim_complain(listen_now(r));
+	else if (!r->sim->faults.on[FAULT_REST_DOWN] && r->mhd == NULL) {
+		e = listen_now(r);
+		sim_complain(e != NULL ? e : make_env(r->sim));
+	}
 	if (r->mhd == NULL)
 		return;
 	if (r->pending != NULL && !r->pending->waited && pl_now() >= r->pending_until) {

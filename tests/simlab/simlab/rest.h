@@ -2,7 +2,8 @@
  * vmrest, simulated: HTTP (or HTTPS) on 127.0.0.1, basic authentication, its
  * media type, its error bodies. Each answer takes a moment; a request that
  * comes while another is under way is refused and noted as a violation, as
- * the real one is not safe for parallel calls.
+ * the real one is not safe for parallel calls. Whenever it starts to listen,
+ * the fault rest-down being over included, the VMs get new ids.
  */
 #ifndef SIMLAB_REST_H
 #define SIMLAB_REST_H
@@ -15,7 +16,7 @@
 
 struct rest;
 
-/** Listens; s->opt.port is the real port after. */
+/** Listens; s->opt.port and the ids are the real ones after. */
 struct pl_error *rest_create(struct sim *s, struct rest **ret) PL_MUST_USE;
 void rest_destroy(struct rest *r);
 

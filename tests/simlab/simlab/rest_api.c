@@ -156,12 +156,12 @@ static int number_of(const struct config *c, const char *key, int otherwise)
 	return v != NULL ? atoi(v) : otherwise;
 }
 
-static void get_vm(struct rest_answer *a)
+static void get_vm(const struct sim *s, struct rest_answer *a)
 {
 	struct config c;
 	sim_complain(config_read(SIM_VMX, &c));
 	ok(a, 200,
-		json_pack("{s:s, s:{s:i}, s:i}", "id", SIM_VM_ID, "cpu", "processors",
+		json_pack("{s:s, s:{s:i}, s:i}", "id", s->vm_id, "cpu", "processors",
 			number_of(&c, "numvcpus", 1), "memory", number_of(&c, "memsize", 512)));
 	config_deinit(&c);
 }
@@ -197,7 +197,7 @@ static void put_vm(struct sim *s, const struct rest_request *q, struct rest_answ
 			sim_complain(set_key("numvcpus", cpus));
 		if (memory != NULL)
 			sim_complain(set_key("memsize", memory));
-		get_vm(a);
+		get_vm(s, a);
 	}
 	json_decref(o);
 }
@@ -236,7 +236,7 @@ static void vm_get(struct sim *s, const struct rest_request *q, struct rest_answ
 {
 	const char *what = q->depth > 2 ? q->path[2] : NULL;
 	if (what == NULL)
-		get_vm(a);
+		get_vm(s, a);
 	else if (is(what, "power"))
 		get_power(s, a);
 	else if (is(what, "ip"))
@@ -248,7 +248,7 @@ static void vm_get(struct sim *s, const struct rest_request *q, struct rest_answ
 	else if (is(what, "params") && q->depth == 4)
 		get_param(q->path[3], a);
 	else if (is(what, "restrictions"))
-		ok(a, 200, json_pack("{s:s, s:s}", "id", SIM_VM_ID, "integrityconstraint", "false"));
+		ok(a, 200, json_pack("{s:s, s:s}", "id", s->vm_id, "integrityconstraint", "false"));
 	else if (is(what, "sharedfolders"))
 		ok(a, 200, json_array());
 	else
@@ -259,9 +259,9 @@ static void one_vm(struct sim *s, const struct rest_request *q, struct rest_answ
 {
 	const char *what = q->depth > 2 ? q->path[2] : NULL;
 	const char *password = q->vm_password != NULL ? q->vm_password : "";
-	if (is(q->path[1], SIM_OTHER_ID))
+	if (is(q->path[1], s->other_id))
 		other_vm_rest(q, a);
-	else if (!is(q->path[1], SIM_VM_ID))
+	else if (!is(q->path[1], s->vm_id))
 		rest_error(a, 404, 104, "The virtual machine cannot be found");
 	else if (s->opt.vm_password[0] != '\0' && !is(s->opt.vm_password, password))
 		rest_error(a, 403, 109, "The virtual machine is encrypted: its password is missing or wrong");
@@ -287,7 +287,7 @@ static void registration(struct sim *s, const struct rest_request *q, struct res
 	else if (path == NULL || strcmp(path, vmx) != 0)
 		rest_error(a, 400, 100, "One of the parameters was invalid: path");
 	else
-		ok(a, 201, vm_entry(s, SIM_VM_ID, SIM_VMX));
+		ok(a, 201, vm_entry(s, s->vm_id, SIM_VMX));
 	free(vmx);
 	json_decref(o);
 }
@@ -298,8 +298,8 @@ void rest_api(struct sim *s, const struct rest_request *q, struct rest_answer *a
 	bool vms = is(first, "vms");
 	if (vms && q->depth == 1 && is(q->method, "GET"))
 		ok(a, 200,
-			json_pack("[o, o]", vm_entry(s, SIM_OTHER_ID, OTHER_VMX),
-				vm_entry(s, SIM_VM_ID, SIM_VMX)));
+			json_pack("[o, o]", vm_entry(s, s->other_id, OTHER_VMX),
+				vm_entry(s, s->vm_id, SIM_VMX)));
 	else if (vms && q->depth == 1)
 		rest_error(a, 403, 110, "Cloning is not supported (simulated)");
 	else if (vms && q->depth == 2 && is(q->path[1], "registration"))

@@ -27,8 +27,7 @@
 
 #define SIM_VM_NAME "sierra"
 #define SIM_DISPLAY_NAME "Sierra (simulated)"
-#define SIM_VM_ID "7N3QK1V0R5C8TB2M6H9XZ4WJ0DGSYPLA"
-#define SIM_OTHER_ID "M4W2XEJ8TQ0ZB6R1V9HYC5KD7GS3NPUF"
+#define SIM_ID_SIZE 33
 #define SIM_MAC "00:50:56:3a:0c:1f"
 #define SIM_USER "lab"
 #define SIM_STALE 99 /* the last number of an address that never answers */
@@ -98,6 +97,8 @@ struct sim {
 	struct options opt;
 	struct faults faults;
 	bool quit;
+	char vm_id[SIM_ID_SIZE]; /* vmrest's, new each time it starts; the other VM's too */
+	char other_id[SIM_ID_SIZE];
 	enum power power;
 	bool guest_running;          /* its kernel is; false while it boots, is down, has panicked */
 	bool tools;                  /* VMware Tools report */
