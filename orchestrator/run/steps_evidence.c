@@ -55,12 +55,18 @@ void report_transfer(struct run *r)
 
 void report_cut_transfer(struct run *r)
 {
-	if (!r->dumped.started || json_object_get(r->doc, "dump") != NULL)
+	size_t i;
+	json_t *one;
+	if (!r->dumped.started || !pl_fs_exists(r->dumped.path))
 		return;
+	json_array_foreach(json_object_get(r->doc, "evidence"), i, one)
+	{
+		if (pl_starts_with(pl_json_str_or(one, "kind", ""), "core"))
+			return;
+	}
 	report_transfer(r);
-	if (r->dumped.path[0] != '\0')
-		add_evidence(r, r->dumped.gzip == SERVER_GZIP_NONE ? "core" : "core-gz", r->dumped.path,
-			r->dumped.complete ? "complete" : "incomplete", r->dumped.reason);
+	add_evidence(r, r->dumped.gzip == SERVER_GZIP_NONE ? "core" : "core-gz", r->dumped.path,
+		r->dumped.complete ? "complete" : "incomplete", r->dumped.reason);
 }
 
 static bool wants(const struct run *r, enum scenario_evidence what)

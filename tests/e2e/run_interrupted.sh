@@ -50,6 +50,7 @@ interrupted "and a third"
 fault dump-stop-at=100000
 begin_run
 read_to "] dump:"
+# shellcheck disable=SC2317 # called by name
 arrived() { find "$(run_dir)/core" -name '*.partial' -size +50k | grep -q .; }
 wait_for 20 arrived
 SIGNALLED=$?
