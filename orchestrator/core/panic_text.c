@@ -32,6 +32,16 @@ static struct pl_error *keep(char **field, struct panic_piece value)
 	return panic_piece_dup(value, field);
 }
 
+/* The same for one line: xnu puts a tab between a kext's name and its version. */
+static struct pl_error *keep_line(char **field, struct panic_piece value)
+{
+	struct pl_error *e = keep(field, value);
+	for (char *c = *field; e == NULL && c != NULL && *c != '\0'; c++)
+		if (*c == '\t')
+			*c = ' ';
+	return e;
+}
+
 /* Room for one more at powers of two; NULL without memory. */
 static void *grow(void *array, size_t count, size_t element)
 {
@@ -68,7 +78,7 @@ static struct pl_error *take_label(
 	*understood = true;
 	switch (label->kind) {
 	case LABEL_TEXT:
-		return keep(field, value);
+		return keep_line(field, value);
 	case LABEL_NEXT:
 		if (value.len == 0)
 			p->next = field;
