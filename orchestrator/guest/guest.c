@@ -33,19 +33,30 @@ struct guest {
 static const char bootstrap_script[] =
 	"umask 077; echo; echo " OUTPUT_STARTED "; "
 	"for d in /private/var/tmp /var/tmp \"$TMPDIR\" /tmp; do "
-	"f=$(mktemp -d \"$d/paniclab.XXXXXX\" 2>/dev/null) && echo \"folder=$f\" && break; done; "
+	"f=$(mktemp -d \"$d/paniclab.$1.XXXXXX\" 2>/dev/null) && echo \"folder=$f\" && break; done; "
 	"echo \"uid=$(id -u)\"";
 
 /* The mark shows that the shell (under sudo, too) began; the script gets none of our standard input. */
 static const char run_script[] = "echo; echo " OUTPUT_STARTED "; exec /bin/sh \"$@\" < /dev/null";
 
-static struct pl_error *make_folder(struct guest *g, const struct pl_wait *w)
+/* As guest-scripts/cleanup.sh takes it. */
+static bool is_tag(const char *tag)
 {
+	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
+	size_t size = strlen(tag);
+	return size > 0 && size <= GUEST_TAG_MAX && strspn(tag, set) == size;
+}
+
+static struct pl_error *make_folder(struct guest *g, const char *tag, const struct pl_wait *w)
+{
+	if (!is_tag(tag))
+		return pl_error_new(
+			PL_ERR_GUEST, "a run's id is letters, digits and '-', at most %d", GUEST_TAG_MAX);
 	struct pl_buf command;
 	struct ssh_result r = {0};
 	struct guest_output o = {0};
 	pl_buf_init(&command, COMMAND_MAX);
-	struct pl_error *e = shell_command(&command, bootstrap_script, NULL);
+	struct pl_error *e = shell_command(&command, bootstrap_script, (const char *const[]){tag, NULL});
 	if (e == NULL)
 		e = ssh_exec(g->ssh, pl_buf_text(&command), NULL, 0, OUTPUT_MAX, w, &r);
 	const char *text = e == NULL ? output_after_start(pl_buf_text(&r.out)) : NULL;
@@ -70,8 +81,8 @@ static struct pl_error *make_folder(struct guest *g, const struct pl_wait *w)
 	return e;
 }
 
-struct pl_error *guest_open(struct ssh *ssh, const struct lab_guest *cfg, const struct pl_log *log,
-	const struct pl_wait *w, struct guest **ret)
+struct pl_error *guest_open(struct ssh *ssh, const struct lab_guest *cfg, const char *tag,
+	const struct pl_log *log, const struct pl_wait *w, struct guest **ret)
 {
 	*ret = NULL;
 	struct guest *g = calloc(1, sizeof *g);
@@ -80,7 +91,7 @@ struct pl_error *guest_open(struct ssh *ssh, const struct lab_guest *cfg, const 
 		return pl_error_nomem();
 	}
 	*g = (struct guest){.ssh = ssh, .cfg = cfg, .log = log};
-	struct pl_error *e = make_folder(g, w);
+	struct pl_error *e = make_folder(g, tag, w);
 	if (e != NULL) {
 		guest_close(g);
 		return e;

@@ -3,8 +3,10 @@
  *
  * guest-scripts/ holds one small POSIX sh script an action. They are embedded
  * in the program, uploaded into a private folder (mode 0700) when first used,
- * and removed with it by guest_close(). Each prints key=value lines (the value
- * may hold anything but a newline) and means what it exits with.
+ * and removed with it by guest_close(). The folder is paniclab.TAG.XXXXXX, so
+ * that cleanup.sh TAG finds those that were left behind. Each script prints
+ * key=value lines (the value may hold anything but a newline) and means what
+ * it exits with.
  */
 #ifndef GUEST_GUEST_H
 #define GUEST_GUEST_H
@@ -20,12 +22,15 @@
 
 struct guest;
 
+#define GUEST_TAG_MAX 40
+
 /**
  * Takes over ssh (also on an error). The sudo password is read from cfg when
- * it is needed, and goes over standard input only. Makes the private folder.
+ * it is needed, and goes over standard input only. Makes the private folder;
+ * tag: 1 to GUEST_TAG_MAX of A-Z, a-z, 0-9 and '-'.
  */
-struct pl_error *guest_open(struct ssh *ssh, const struct lab_guest *cfg, const struct pl_log *log,
-	const struct pl_wait *w, struct guest **ret) PL_MUST_USE;
+struct pl_error *guest_open(struct ssh *ssh, const struct lab_guest *cfg, const char *tag,
+	const struct pl_log *log, const struct pl_wait *w, struct guest **ret) PL_MUST_USE;
 
 struct guest_value {
 	char *key;

@@ -67,9 +67,26 @@ struct pl_error *run_intent(struct run *r, const char *change, json_t *before, i
 	return journal_intent(r->journal, change, before, id);
 }
 
-struct reach run_reach(const struct run *r)
+/* One for the whole run. It is "done" at once: an undo looks for what is there. */
+static struct pl_error *note_folders(void *arg)
 {
-	return (struct reach){.lab = r->lab, .cfg = r->cfg, .backend = &r->host, .vm = &r->vm, .log = r->log};
+	struct run *r = arg;
+	if (r->scenario->isolation == ISOLATION_SNAPSHOT || r->folders != 0)
+		return NULL;
+	struct pl_error *e = run_intent(r, "guest-folder", json_pack("{s:s}", "tag", r->id), &r->folders);
+	return e != NULL ? e : journal_done(r->journal, r->folders);
+}
+
+struct reach run_reach(struct run *r)
+{
+	return (struct reach){.lab = r->lab,
+		.cfg = r->cfg,
+		.backend = &r->host,
+		.vm = &r->vm,
+		.tag = r->id,
+		.log = r->log,
+		.on_login = note_folders,
+		.arg = r};
 }
 
 void run_found(struct run *r, const struct found_address *found)
@@ -78,16 +95,10 @@ void run_found(struct run *r, const struct found_address *found)
 	snprintf(r->ip_source, sizeof r->ip_source, "%s", found->source);
 }
 
-struct pl_error *run_keep_guest(struct run *r, const struct found_address *found, struct guest *g)
+void run_keep_guest(struct run *r, const struct found_address *found, struct guest *g)
 {
-	int64_t id;
 	run_found(r, found);
 	r->guest = g;
-	if (r->scenario->isolation == ISOLATION_SNAPSHOT)
-		return NULL;
-	/* A panic or a reboot leaves it behind, and no snapshot takes it away. */
-	struct pl_error *e = run_intent(r, "guest-folder", json_pack("{s:s}", "path", guest_folder(g)), &id);
-	return e != NULL ? e : journal_done(r->journal, id);
 }
 
 struct pl_error *run_connect(struct run *r, const struct pl_wait *w)
@@ -96,7 +107,9 @@ struct pl_error *run_connect(struct run *r, const struct pl_wait *w)
 	struct found_address found;
 	struct guest *g = NULL;
 	struct pl_error *e = reach_guest(&reach, w, &found, &g);
-	return e != NULL ? e : run_keep_guest(r, &found, g);
+	if (e == NULL)
+		run_keep_guest(r, &found, g);
+	return e;
 }
 
 void run_event(struct run *r, const char *event, json_t *o)

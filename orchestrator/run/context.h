@@ -38,6 +38,7 @@ struct run {
 	char ip[16];
 	char ip_source[16];
 	struct guest *guest; /* NULL when there is no connection */
+	int64_t folders;     /* the intent that stands for all our folders in the guest; 0: none */
 	struct guest_facts facts;
 	char *boot_args; /* what this run set */
 
@@ -63,15 +64,18 @@ struct pl_wait run_wait(const struct run *r, int64_t ns);
  */
 struct pl_error *run_intent(struct run *r, const char *change, json_t *before, int64_t *id) PL_MUST_USE;
 
-/** What reach.h needs of a run. */
-struct reach run_reach(const struct run *r);
+/**
+ * What reach.h needs of a run. Without a snapshot the first login journals the
+ * private folders, before there is one: a kill, a panic and a reboot leave
+ * them behind.
+ */
+struct reach run_reach(struct run *r);
 
 /** Remembers the address. */
 void run_found(struct run *r, const struct found_address *found);
 
-/** Takes over a guest; journals its private folder when no snapshot covers it. */
-struct pl_error *run_keep_guest(
-	struct run *r, const struct found_address *found, struct guest *g) PL_MUST_USE;
+/** Takes over a guest. */
+void run_keep_guest(struct run *r, const struct found_address *found, struct guest *g);
 
 /** Finds the guest's address and connects; fills ip, ip_source and guest. */
 struct pl_error *run_connect(struct run *r, const struct pl_wait *w) PL_MUST_USE;

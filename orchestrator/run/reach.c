@@ -50,7 +50,13 @@ struct pl_error *reach_guest(
 		.known_hosts = r->cfg->ssh.known_hosts,
 	};
 	e = ssh_connect(&t, r->log, w, &ssh);
-	return e != NULL ? e : guest_open(ssh, r->cfg, r->log, w, ret);
+	if (e == NULL && r->on_login != NULL)
+		e = r->on_login(r->arg);
+	if (e != NULL) {
+		ssh_close(ssh);
+		return e;
+	}
+	return guest_open(ssh, r->cfg, r->tag, r->log, w, ret);
 }
 
 struct pl_error *reach_new_boot(const struct reach *r, const char *old_boot, const struct pl_wait *w,

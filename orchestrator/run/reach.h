@@ -14,7 +14,11 @@ struct reach {
 	const struct lab_guest *cfg;
 	const struct vm_backend *backend;
 	const struct vm *vm;
+	const char *tag; /* the run's id, for the private folder's name */
 	const struct pl_log *log;
+	/* Called when logged in, before anything in the guest is made. May be NULL. */
+	struct pl_error *(*on_login)(void *arg);
+	void *arg;
 };
 
 /** The address at which an SSH server answers, asked for until w ends. */

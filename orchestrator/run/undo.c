@@ -176,7 +176,7 @@ static void by_hand_payload(const struct undo *u, char *out)
 
 static void by_hand_guest_folder(const struct undo *u, char *out)
 {
-	SAY("in the guest: sudo rm -r '%s'", before_str(u, "path"));
+	SAY("in the guest: sudo rm -r /private/var/tmp/paniclab.%s.*", before_str(u, "tag"));
 }
 
 const struct undo_kind *undo_find(const char *change)

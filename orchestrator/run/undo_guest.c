@@ -1,6 +1,7 @@
 #include "orchestrator/run/undo_guest.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "orchestrator/guest/guest.h"
@@ -9,11 +10,23 @@
 
 #define SAY(...) snprintf(out, UNDO_TEXT_MAX, __VA_ARGS__)
 
+/* The run's id: its folder's name. */
+static const char *tag_of(const struct undo *u)
+{
+	const char *slash = strrchr(u->args->dir, '/');
+	const char *name = slash == NULL ? u->args->dir : slash + 1;
+	return pl_json_str_or(u->change->before, "tag", name);
+}
+
 static struct reach reach_of(const struct undo *u)
 {
 	const struct restore_args *a = u->args;
-	return (struct reach){
-		.lab = a->lab, .cfg = a->cfg, .backend = a->backend, .vm = a->vm, .log = a->log};
+	return (struct reach){.lab = a->lab,
+		.cfg = a->cfg,
+		.backend = a->backend,
+		.vm = a->vm,
+		.tag = tag_of(u),
+		.log = a->log};
 }
 
 /* A guest that runs and answers; one that does not is reset once. */
@@ -97,7 +110,7 @@ struct pl_error *undo_guest_folder(struct undo *u, char *out)
 {
 	struct guest *g = NULL;
 	struct guest_output o = {0};
-	const char *argv[] = {pl_json_str_or(u->change->before, "path", ""), NULL};
+	const char *argv[] = {tag_of(u), NULL};
 	struct pl_error *e = open_guest(u, &g);
 	if (e != NULL)
 		return e;

@@ -72,13 +72,15 @@ for power in off on; do
 		[ $STATUS -eq 0 ] || show "$ERR"
 		left "$name" "$args"
 		lacks "$(cat "$ERR")" snapshot "$name: no snapshot"
+		is "$(jq -r 'select(.kind == "intent" and .change == "guest-folder").before.tag' \
+			"$(run_dir)/journal.ndjson")" "$(basename "$(run_dir)")" "$name: our folders are noted once"
 	done
 done
 
 # kill -9, the VM having been off
 args="-v keepsyms=1"
 prepare off "$args"
-for line in '] firewall:' '] power on:' '] payload:' '] boot-args:' '] reboot:' '] trigger:' '] dump:' \
+for line in '] firewall:' '] power on:' '] facts:' '] payload:' '] boot-args:' '] reboot:' '] trigger:' '] dump:' \
 	'] guest back:' 'restored boot-args' 'restored payload'; do
 	signal_at KILL "$line"
 	killed "VM off, kill -9 at '$line'" "$args"
@@ -86,7 +88,7 @@ done
 
 # ... and on
 prepare on "$args"
-for line in '] payload:' '] boot-args:' '] reboot:' '] trigger:' 'restored boot-args'; do
+for line in '] facts:' '] payload:' '] boot-args:' '] reboot:' '] trigger:' 'restored boot-args'; do
 	signal_at KILL "$line"
 	killed "VM on, kill -9 at '$line'" "$args"
 done

@@ -4,6 +4,8 @@
 
 static struct sshd server;
 static char *pin;
+static char run_id[32]; /* of this process alone: the places are everybody's */
+static char longer[40]; /* begins with it */
 static struct pl_wait forever = {.until = PL_TIME_FOREVER};
 
 /*
@@ -41,6 +43,8 @@ static int setup(void **state)
 {
 	(void)state;
 	char path[256];
+	snprintf(run_id, sizeof run_id, "test-%ld", (long)getpid());
+	snprintf(longer, sizeof longer, "%s-2", run_id);
 	sshd_folder(&server);
 	pin = fingerprint(sshd_file(server.dir, "host_ed25519.pub"));
 	assert_ok(pl_fs_mkdirs(sshd_file(server.dir, "bin")));
@@ -80,7 +84,7 @@ static struct lab_guest config(const char *password_file)
 	return cfg;
 }
 
-static struct guest *open_guest(const struct lab_guest *cfg)
+static struct ssh *log_in(void)
 {
 	struct ssh_target t = {.host = "127.0.0.1",
 		.port = server.port,
@@ -88,10 +92,21 @@ static struct guest *open_guest(const struct lab_guest *cfg)
 		.key = sshd_file(server.dir, "user"),
 		.host_key = pin};
 	struct ssh *s;
-	struct guest *g;
 	assert_ok(ssh_connect(&t, NULL, &forever, &s));
-	assert_ok(guest_open(s, cfg, NULL, &forever, &g));
+	return s;
+}
+
+static struct guest *open_tagged(const struct lab_guest *cfg, const char *tag)
+{
+	struct guest *g;
+	struct ssh *s = log_in();
+	assert_ok(guest_open(s, cfg, tag, NULL, &forever, &g));
 	return g;
+}
+
+static struct guest *open_guest(const struct lab_guest *cfg)
+{
+	return open_tagged(cfg, run_id);
 }
 
 static void test_folder(void **state)
@@ -104,25 +119,68 @@ static void test_folder(void **state)
 	snprintf(folder, sizeof folder, "%s", guest_folder(g));
 	assert_int_equal(stat(folder, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
+	char name[64];
+	snprintf(name, sizeof name, "/paniclab.%s.", run_id);
+	assert_non_null(strstr(folder, name));
 	guest_close(g);
 	assert_false(pl_fs_exists(folder));
+}
+
+/* A tag is part of a path, and of a pattern. */
+static void test_bad_tags(void **state)
+{
+	(void)state;
+	const char *const bad[] = {"", "*", "../etc", "a b", "a.b", "a\nb", "$(id)",
+		"12345678901234567890123456789012345678901"};
+	struct lab_guest cfg = config(NULL);
+	struct guest *g;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		assert_error(
+			guest_open(log_in(), &cfg, bad[i], NULL, &forever, &g), PL_ERR_GUEST, "run's id");
+		assert_null(g);
+	}
+	g = open_guest(&cfg);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct guest_output o;
+		const char *const argv[] = {bad[i], NULL};
+		assert_error(guest_script_ok(g, "cleanup.sh", argv, false, &forever, &o), PL_ERR_GUEST,
+			"not a run's id");
+		guest_output_deinit(&o);
+	}
+	assert_true(pl_fs_exists(guest_folder(g)));
+	guest_close(g);
+}
+
+static void test_cleanup(void **state)
+{
+	(void)state;
+	struct lab_guest cfg = config(NULL);
+	char folder[256], link[256], others[256];
+	struct guest *other = open_tagged(&cfg, longer);
+	snprintf(others, sizeof others, "%s", guest_folder(other));
 
 	/* A guest that is gone is left alone; cleanup.sh tidies up later. */
-	g = open_guest(&cfg);
+	struct guest *g = open_guest(&cfg);
 	snprintf(folder, sizeof folder, "%s", guest_folder(g));
 	guest_abandon(g);
 	assert_true(pl_fs_exists(folder));
+	snprintf(link, sizeof link, "%.*s/paniclab.%s.linked", (int)(strrchr(folder, '/') - folder), folder,
+		run_id);
+	assert_int_equal(symlink(others, link), 0);
 	g = open_guest(&cfg);
 	struct guest_output o;
-	assert_ok(guest_script_ok(g, "cleanup.sh", (const char *const[]){folder, NULL}, false, &forever, &o));
-	assert_string_equal(guest_value(&o, "removed"), folder);
+	assert_ok(guest_script_ok(g, "cleanup.sh", (const char *const[]){run_id, NULL}, false, &forever, &o));
+	assert_int_equal(o.count, 2);
 	guest_output_deinit(&o);
 	assert_false(pl_fs_exists(folder));
-	assert_error(
-		guest_script_ok(g, "cleanup.sh", (const char *const[]){"/etc", NULL}, false, &forever, &o),
-		PL_ERR_GUEST, "will not remove /etc");
-	guest_output_deinit(&o);
+	assert_false(pl_fs_exists(guest_folder(g)));
+	struct stat st;
+	assert_int_equal(lstat(link, &st), 0);
+	assert_int_equal(unlink(link), 0);
+	assert_true(pl_fs_exists(others));
 	guest_close(g);
+	guest_close(other);
+	assert_false(pl_fs_exists(others));
 	guest_close(NULL);
 	guest_abandon(NULL);
 }
@@ -254,6 +312,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_folder),
+		cmocka_unit_test(test_bad_tags),
+		cmocka_unit_test(test_cleanup),
 		cmocka_unit_test(test_script),
 		cmocka_unit_test(test_root_without_password),
 		cmocka_unit_test(test_root_with_password),
