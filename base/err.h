@@ -55,8 +55,8 @@ struct pl_error *pl_error_nomem(void) PL_MUST_USE PL_NEVER_NULL;
 /*
  * Each of these takes an error (NULL stays NULL), changes it and returns it,
  * so that they nest: return pl_error_hint(pl_error_why(e, "..."), "...");
- * at, why and hint keep what is there already (and an interruption takes no hint): the place nearest to the cause
- * knows best. A context is added in front of the chain.
+ * at, why and hint keep what is there already (and an interruption takes no hint): the place nearest to the
+ * cause knows best. A context is added in front of the chain.
  */
 struct pl_error *pl_error_at(struct pl_error *e, const char *fmt, ...) PL_PRINTF(2, 3) PL_MUST_USE;
 struct pl_error *pl_error_why(struct pl_error *e, const char *fmt, ...) PL_PRINTF(2, 3) PL_MUST_USE;

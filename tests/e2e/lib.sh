@@ -185,7 +185,7 @@ same() {
 # udp_open ADDRESS PORT: has a process an UDP socket there? From /proc/net/udp,
 # where an address is a number in the byte order of the (little-endian) machine.
 udp_open() {
-	# shellcheck disable=SC2046 # four numbers
+	# shellcheck disable=SC2046,SC2183 # four numbers
 	local_address=$(printf '%02X%02X%02X%02X:%04X' $(echo "$1" | awk -F . '{ print $4, $3, $2, $1 }') "$2")
 	grep -q "^ *[0-9]*: $local_address " /proc/net/udp
 }

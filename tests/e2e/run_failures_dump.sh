@@ -29,7 +29,7 @@ has "$(cat "$(run_dir)/report.md")" "nothing came for" "... and why"
 # It needs no firewall of the lab's, but leave to pass one.
 again_here
 lab_set 's|firewall: allow|firewall: leave|'
-fails 5 no-core "the firewall blocks" "dump: it panicked, but no core came" "nothing arrived at 127." "firewall: allow" "serial0"
+fails 5 no-core "the firewall blocks" "but no core came" "nothing arrived at 127." "firewall: allow" "serial0"
 is "$(evidence core)" "missing none came" "the firewall blocks: the report says that none came"
 
 # Every twentieth packet lost: exact all the same.
