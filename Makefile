@@ -172,7 +172,7 @@ tests: $(UNIT_BIN) $(FUZZ_REPLAY)
 # One process a test; the last line is "N passed, N failed".
 # TEST=PATTERN runs those whose path matches.
 test: deps
-	$(submake) all simlab tests
+	+$(submake) all simlab tests
 	@sh tests/run.sh $(BUILD) $(TEST)
 
 # Each fuzz target for FUZZ_TIME seconds (clang's libFuzzer), from its seeds.
@@ -189,7 +189,7 @@ deps:
 	@sh tools/deps.sh
 demo:
 	@sh tools/deps.sh demo
-	$(submake) all simlab
+	+$(submake) all simlab
 	@sh tools/demo.sh $(BUILD)
 check:
 	@sh tools/check.sh
