@@ -13,7 +13,6 @@ enum {
 	DB_HALT = 0x1,
 	DB_NMI = 0x4,
 	DB_ARP = 0x40,
-	DB_KERN_DUMP_ON_PANIC = 0x400,
 	DB_KERN_DUMP_ON_NMI = 0x800,
 	DB_PANICLOG_DUMP = 0x2000,
 	DB_REBOOT_POST_CORE = 0x4000,
@@ -145,8 +144,8 @@ uint64_t boot_args_debug(const char *args)
  */
 static uint64_t debug_bits(uint64_t present, unsigned xnu_major)
 {
-	uint64_t bits =
-		present | DB_NMI | DB_ARP | DB_KERN_DUMP_ON_PANIC | DB_KERN_DUMP_ON_NMI | DB_REBOOT_POST_CORE;
+	uint64_t bits = present | DB_NMI | DB_ARP | BOOT_ARGS_DUMP_ON_PANIC | DB_KERN_DUMP_ON_NMI |
+			DB_REBOOT_POST_CORE;
 	/* Since xnu-3247 a local core would come first, and the reboot after it. */
 	if (xnu_major == 0 || xnu_major >= 3247)
 		bits |= DB_DISABLE_LOCAL_CORE;

@@ -16,27 +16,29 @@
 
 enum { YAML_MAX = 1 << 20, LINE_TEXT_MAX = 1024 };
 
+static struct pl_error *keep_file(const struct run *r, const char *name, const struct pl_buf *text)
+{
+	char *path = NULL;
+	struct pl_error *e = store_path(r->dir, name, &path);
+	if (e == NULL)
+		e = pl_fs_write(path, text->data, text->size, 0600);
+	free(path);
+	return e;
+}
+
 /* The run's own copies, normalised: what a teardown reads after the originals have changed. */
 static struct pl_error *keep_configuration(const struct run *r)
 {
 	struct pl_buf yaml;
-	char *path = NULL;
 	pl_buf_init(&yaml, YAML_MAX);
 	struct pl_error *e = lab_print(r->lab, &yaml);
 	if (e == NULL)
-		e = store_path(r->dir, "lab.yaml", &path);
-	if (e == NULL)
-		e = pl_fs_write(path, yaml.data, yaml.size, 0600);
-	free(path);
-	path = NULL;
+		e = keep_file(r, "lab.yaml", &yaml);
 	pl_buf_clear(&yaml);
 	if (e == NULL)
 		e = scenario_print(r->scenario, &yaml);
 	if (e == NULL)
-		e = store_path(r->dir, "scenario.yaml", &path);
-	if (e == NULL)
-		e = pl_fs_write(path, yaml.data, yaml.size, 0600);
-	free(path);
+		e = keep_file(r, "scenario.yaml", &yaml);
 	pl_buf_deinit(&yaml);
 	return e;
 }
@@ -165,10 +167,6 @@ static struct pl_error *walk(struct run *r)
 	return first;
 }
 
-struct undo_listener {
-	struct run *r;
-};
-
 /* The report shows each undo at the step that made the change. */
 static void on_undo(void *arg, const char *change, const char *status, const char *detail, int64_t ns)
 {
@@ -177,7 +175,7 @@ static void on_undo(void *arg, const char *change, const char *status, const cha
 		const char *step;
 	} made_by[] = {{"snapshot", "snapshot"}, {"firewall", "firewall"}, {"power", "power on"},
 		{"payload", "payload"}, {"boot-args", "boot-args"}};
-	struct run *r = ((struct undo_listener *)arg)->r;
+	struct run *r = arg;
 	const char *name = change;
 	for (size_t i = 0; i < sizeof made_by / sizeof *made_by; i++)
 		if (strcmp(made_by[i].change, change) == 0)
@@ -204,7 +202,6 @@ static void on_undo(void *arg, const char *change, const char *status, const cha
 static struct pl_error *restore(struct run *r)
 {
 	json_t *left = NULL;
-	struct undo_listener listener = {r};
 	/* The guest's private folder goes while the guest can still be asked. */
 	guest_close(r->guest);
 	r->guest = NULL;
@@ -221,7 +218,7 @@ static struct pl_error *restore(struct run *r)
 		.vm = &r->vm,
 		.log = r->log,
 		.on_undo = on_undo,
-		.arg = &listener,
+		.arg = r,
 	};
 	struct pl_error *e = restore_run(&a, &left);
 	run_report(r, "restored",

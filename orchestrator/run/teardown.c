@@ -150,13 +150,13 @@ static struct pl_error *correct_report(const char *dir)
 }
 
 static struct pl_error *restore_scene(
-	const struct scene *s, const char *dir, const struct teardown *t, json_t **left)
+	struct scene *s, const char *dir, const struct teardown *t, json_t **left)
 {
 	struct restore_args a = {
 		.dir = dir,
 		.lab = s->lab,
 		.cfg = s->cfg,
-		.backend = (struct vm_backend *)(uintptr_t)&s->backend,
+		.backend = &s->backend,
 		.vm = &s->vm,
 		.log = t->log,
 		.on_undo = t->on_undo,
