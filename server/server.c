@@ -42,6 +42,7 @@ void server_config_init(struct server_config *c)
 {
 	*c = (struct server_config){
 		.bind = "0.0.0.0",
+		.socket = -1,
 		.port = WIRE_PORT,
 		.dir = ".",
 		.max_size = UINT64_C(64) << 30,

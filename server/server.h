@@ -22,20 +22,42 @@ struct server_network {
 };
 
 struct server_config {
-	const char *bind;  /* IPv4 address */
-	uint16_t port;     /* 0: a free one */
-	const char *dir;   /* made if absent */
-	uint64_t max_size; /* bytes of one file; 0: no limit */
-	size_t max_sessions;
-	int64_t idle_timeout;               /* ns without a packet before a transfer counts as dead */
+	const char *bind; /* IPv4 address */
+	uint16_t port;    /* 0: a free one */
+	int socket;       /* a bound UDP socket that takes the place of bind and port; -1: none. Taken over */
+	const char *dir;  /* made if absent */
+	int64_t idle_timeout; /* ns without a packet before a transfer counts as dead */
+	int64_t busy_poll;    /* ns of spinning for the next packet of a transfer; 0: none */
+	bool decompress;      /* write what NAME.gz holds to NAME beside it */
+
+	/* Who may send, and how much. A limit of 0 is none. */
 	const struct server_network *allow; /* none: any source */
 	size_t allow_count;
+	size_t max_sessions;
+	unsigned max_rate;  /* new transfers a second */
+	uint64_t max_size;  /* bytes of one file */
+	uint64_t max_seek;  /* bytes that a SEEK may pass the end of the file by */
+	uint64_t max_total; /* bytes of all files in dir */
+	uint64_t min_free;  /* bytes that stay free on its disk */
+
+	/*
+	 * What a core that is being decompressed is of: true once uuid is known. Called
+	 * from the server's worker threads as the core grows, and once when it is whole.
+	 */
+	bool (*identify)(void *arg, int core_fd, char uuid[static 37]);
+	void *identify_arg;
 };
 
-/** Fills in the defaults: port 1069, 64 GiB, 64 sessions, 120 s. */
+/** Fills in the defaults, docs/paniclab-serve.1 names them. */
 void server_config_init(struct server_config *c);
 
-enum server_event_kind { SERVER_STARTED, SERVER_PROGRESS, SERVER_DONE, SERVER_REFUSED };
+enum server_event_kind {
+	SERVER_STARTED,
+	SERVER_IDENTIFIED, /* the kernel's UUID is known */
+	SERVER_PROGRESS,
+	SERVER_DONE,
+	SERVER_REFUSED
+};
 
 enum server_gzip { SERVER_GZIP_NONE, SERVER_GZIP_OK, SERVER_GZIP_TRUNCATED, SERVER_GZIP_CORRUPT };
 const char *server_gzip_name(enum server_gzip g);
@@ -56,6 +78,9 @@ struct server_event {
 	bool complete;
 	const char *reason; /* why not complete or refused; "" else */
 	enum server_gzip gzip;
+	const char *core;        /* the decompressed core, NULL: none */
+	const char *core_reason; /* why there is none though it was asked for; "" */
+	const char *kernel_uuid; /* of the core, also for IDENTIFIED; NULL: unknown */
 	/* REFUSED */
 	uint32_t code;
 };
