@@ -202,11 +202,12 @@ bool pl_parse_size(const char *s, uint64_t *ret)
 
 bool pl_parse_time(const char *s, int64_t *ret)
 {
-	static const char *const units[] = {"", "ms", "s", "m", "h"};
-	static const int64_t ns[] = {PL_SECOND, PL_MS, PL_SECOND, 60 * PL_SECOND, 3600 * PL_SECOND};
+	static const char *const units[] = {"", "us", "ms", "s", "m", "h"};
+	static const int64_t ns[] = {
+		PL_SECOND, PL_MS / 1000, PL_MS, PL_SECOND, 60 * PL_SECOND, 3600 * PL_SECOND};
 	uint64_t n;
 	size_t unit;
-	if (!number_with_unit(s, units, 5, &n, &unit) || n > (uint64_t)(INT64_MAX / ns[unit]))
+	if (!number_with_unit(s, units, 6, &n, &unit) || n > (uint64_t)(INT64_MAX / ns[unit]))
 		return false;
 	*ret = (int64_t)n * ns[unit];
 	return true;
@@ -244,9 +245,10 @@ const char *pl_format_time_exact(int64_t ns, char *out, size_t size)
 	static const struct {
 		int64_t ns;
 		const char *name;
-	} units[] = {{3600 * PL_SECOND, "h"}, {60 * PL_SECOND, "m"}, {PL_SECOND, "s"}, {PL_MS, "ms"}};
+	} units[] = {{3600 * PL_SECOND, "h"}, {60 * PL_SECOND, "m"}, {PL_SECOND, "s"}, {PL_MS, "ms"},
+		{PL_MS / 1000, "us"}};
 	size_t i = 0;
-	while (i < 3 && (ns == 0 || ns % units[i].ns != 0))
+	while (i < 4 && (ns == 0 ? i < 3 : ns % units[i].ns != 0))
 		i++;
 	snprintf(out, size, "%lld%s", (long long)(ns / units[i].ns), units[i].name);
 	return out;

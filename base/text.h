@@ -42,7 +42,7 @@ struct pl_error *pl_shell_quote(const char *word, struct pl_buf *b) PL_MUST_USE;
 /** "64M" → bytes. K, M, G are binary; no unit is bytes. False if it is not one. */
 bool pl_parse_size(const char *s, uint64_t *ret);
 
-/** "90s", "5m", "2h", "250ms" → nanoseconds; no unit is seconds. */
+/** "90s", "5m", "2h", "250ms", "200us" → nanoseconds; no unit is seconds. */
 bool pl_parse_time(const char *s, int64_t *ret);
 
 /** Decimal or 0x hexadecimal, the whole string, within [0, max]. */
@@ -54,7 +54,7 @@ const char *pl_format_size(uint64_t bytes, char *out, size_t size);
 /** "12.3s", "4m05s". Returns out. */
 const char *pl_format_time(int64_t ns, char *out, size_t size);
 
-/** "90s", "5m", "250ms": reads back by pl_parse_time() as the same. Returns out. */
+/** "90s", "5m", "250ms", "200us": reads back by pl_parse_time() as the same. Returns out. */
 const char *pl_format_time_exact(int64_t ns, char *out, size_t size);
 
 /** The candidate nearest to word (edit distance at most 1/2 its length), or NULL. */

@@ -72,6 +72,7 @@ static void test_numbers(void **state)
 	assert_false(pl_parse_size("18014398509481984M", &n) || pl_parse_size("99999999999999999999", &n));
 	assert_true(pl_parse_time("90", &t) && t == 90 * PL_SECOND);
 	assert_true(pl_parse_time("250ms", &t) && t == 250 * PL_MS);
+	assert_true(pl_parse_time("200us", &t) && t == 200000);
 	assert_true(pl_parse_time("2h", &t) && t == 7200 * PL_SECOND);
 	assert_false(
 		pl_parse_time("1d", &t) || pl_parse_time(" 1s", &t) || pl_parse_time("9999999999999h", &t));
@@ -90,8 +91,8 @@ static void test_formats(void **state)
 	assert_string_equal(pl_format_size(UINT64_C(3) << 30, out, sizeof out), "3.0 GiB");
 	assert_string_equal(pl_format_time(12340 * PL_MS, out, sizeof out), "12.3s");
 	assert_string_equal(pl_format_time(245 * PL_SECOND, out, sizeof out), "4m05s");
-	static const char *const exact[] = {"90s", "5m", "250ms", "2h", "0ms"};
-	for (size_t i = 0; i < 5; i++) {
+	static const char *const exact[] = {"90s", "5m", "250ms", "2h", "0ms", "1500us"};
+	for (size_t i = 0; i < 6; i++) {
 		int64_t t = 0;
 		assert_true(pl_parse_time(exact[i], &t));
 		assert_string_equal(pl_format_time_exact(t, out, sizeof out), exact[i]);
