@@ -13,8 +13,6 @@
 #include "base/buf.h"
 #include "base/text.h"
 
-#define INTERFACES_MAX 128
-
 static const char *format(uint32_t ip, char out[16])
 {
 	snprintf(out, 16, "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255, ip & 255);
@@ -85,16 +83,24 @@ static bool take(const struct ifaddrs *f, struct host_interface *ret)
 	return true;
 }
 
-struct pl_error *host_address(const char *guest, char ret[16])
+struct pl_error *host_interfaces(struct host_interface *ret, size_t max, size_t *count)
 {
-	struct host_interface interfaces[INTERFACES_MAX];
 	struct ifaddrs *all;
-	size_t count = 0;
 
+	*count = 0;
 	if (getifaddrs(&all))
 		return pl_error_errno(PL_ERR_LAB, errno, "this host's interfaces cannot be read");
-	for (const struct ifaddrs *f = all; f && count < INTERFACES_MAX; f = f->ifa_next)
-		count += take(f, &interfaces[count]);
+	for (const struct ifaddrs *f = all; f && *count < max; f = f->ifa_next)
+		*count += take(f, &ret[*count]);
 	freeifaddrs(all);
-	return host_address_pick(interfaces, count, guest, ret);
+	return NULL;
+}
+
+struct pl_error *host_address(const char *guest, char ret[16])
+{
+	struct host_interface interfaces[HOST_INTERFACES_MAX];
+	size_t count;
+	struct pl_error *e = host_interfaces(interfaces, HOST_INTERFACES_MAX, &count);
+
+	return e ? e : host_address_pick(interfaces, count, guest, ret);
 }

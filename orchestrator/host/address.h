@@ -7,11 +7,16 @@
 
 #include "base/err.h"
 
+#define HOST_INTERFACES_MAX 128 /* looked at; a Mac with Fusion and VPNs has some twenty */
+
 struct host_interface {
 	char name[32];
 	uint32_t ip; /* host byte order */
 	uint32_t mask;
 };
+
+/** This host's interfaces that are up and have an IPv4 address; one entry an address, `max` at the most. */
+struct pl_error *host_interfaces(struct host_interface *ret, size_t max, size_t *count) PL_MUST_USE;
 
 /**
  * The one whose subnet holds the guest's address (Fusion's interfaces are
