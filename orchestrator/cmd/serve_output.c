@@ -52,6 +52,9 @@ static json_t *event_json(const struct server_event *e)
 	case SERVER_STARTED:
 		return json_pack("{s:s, s:s, s:s, s:i}", "event", "started", "name", e->name, "peer", e->peer,
 			"features", (int)e->features);
+	case SERVER_IDENTIFIED:
+		return json_pack("{s:s, s:s, s:s?}", "event", "identified", "name", e->name, "kernel_uuid",
+			e->kernel_uuid);
 	case SERVER_PROGRESS:
 		return json_pack("{s:s, s:s, s:s, s:I, s:I}", "event", "progress", "name", e->name, "peer",
 			e->peer, "bytes", (json_int_t)e->bytes, "bytes_per_second",
@@ -101,6 +104,8 @@ static void event_text(struct serve_output *o, const struct server_event *e)
 	clear_live(o);
 	if (e->kind == SERVER_STARTED)
 		fprintf(err, "%s: started by %s\n", e->name, e->peer);
+	else if (e->kind == SERVER_IDENTIFIED)
+		fprintf(err, "%s: kernel %s\n", e->name, e->kernel_uuid ? e->kernel_uuid : "unknown");
 	else
 		fprintf(err, "%s: refused to %s: %s\n", e->name, e->peer, e->reason);
 	fflush(err);
