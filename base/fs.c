@@ -71,15 +71,20 @@ static struct pl_error *parent(const char *path, char **ret)
 	return *ret == NULL ? pl_error_nomem() : NULL;
 }
 
+static struct pl_error *sync_folder(int dir)
+{
+	/* Some file systems have no fsync for folders and say EINVAL. */
+	if (fsync(dir) < 0 && errno != EINVAL)
+		return pl_error_errno(PL_ERR_LAB, errno, "cannot sync the folder");
+	return NULL;
+}
+
 struct pl_error *pl_fs_sync_dir(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot open the folder"), "%s", path);
-	struct pl_error *e = NULL;
-	/* Some file systems have no fsync for folders and say EINVAL. */
-	if (fsync(fd) < 0 && errno != EINVAL)
-		e = pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot sync the folder"), "%s", path);
+	struct pl_error *e = pl_error_at(sync_folder(fd), "%s", path);
 	close(fd);
 	return e;
 }
@@ -94,51 +99,135 @@ static struct pl_error *sync_parent(const char *path)
 	return e;
 }
 
-/* A temporary file beside path: its name in *name, open as *fd. */
-static struct pl_error *temporary(const char *path, char **name, int *fd)
+/* ---- a file under a temporary name until it is whole ----------------------------- */
+
+struct draft {
+	int dir;          /* borrowed */
+	const char *name; /* what it is to be called */
+	char *temporary;  /* what it is called; malloc'd */
+	int fd;
+};
+
+/* Names that others hold, before it counts as an error. */
+#define DRAFT_TRIES 100
+
+static struct pl_error *draft_begin(struct draft *d, int dir, const char *name)
 {
-	struct pl_error *e = pl_asprintf(name, "%s.tmp.XXXXXX", path);
+	int why = EEXIST;
+
+	*d = (struct draft){.dir = dir, .name = name, .fd = -1};
+	for (int i = 0; i < DRAFT_TRIES && why == EEXIST; i++) {
+		struct pl_error *e = pl_asprintf(&d->temporary, "%s.tmp.%ld-%d", name, (long)getpid(), i);
+		if (e != NULL)
+			return e;
+		d->fd = openat(dir, d->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (d->fd >= 0)
+			return NULL;
+		why = errno;
+		free(d->temporary);
+	}
+	return pl_error_errno(PL_ERR_LAB, why, "cannot make a file beside it");
+}
+
+/* Ends what draft_begin() began: on disk under its final name, or gone. */
+static struct pl_error *draft_end(struct draft *d, mode_t mode, bool replace, struct pl_error *e)
+{
+	if (e == NULL && fchmod(d->fd, mode) < 0)
+		e = pl_error_errno(PL_ERR_LAB, errno, "cannot set its mode");
+	if (e == NULL)
+		e = pl_fs_sync(d->fd);
+	if (close(d->fd) < 0 && e == NULL)
+		e = pl_error_errno(PL_ERR_LAB, errno, "cannot close it");
+	if (e == NULL && (replace ? renameat(d->dir, d->temporary, d->dir, d->name)
+				  : pl_fs_rename_new(d->dir, d->temporary, d->name)) < 0)
+		e = pl_error_errno(PL_ERR_LAB, errno, "cannot rename it into place");
+	if (e != NULL)
+		unlinkat(d->dir, d->temporary, 0);
+	free(d->temporary);
+	return e != NULL ? e : sync_folder(d->dir);
+}
+
+/* The same at a path, whose folder stays open from the beginning to the end. */
+static struct pl_error *draft_begin_path(struct draft *d, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = NULL;
+	struct pl_error *e = parent(path, &folder);
 	if (e != NULL)
 		return e;
-	*fd = mkstemp(*name);
-	if (*fd >= 0) {
-		fcntl(*fd, F_SETFD, FD_CLOEXEC);
-		return NULL;
-	}
-	e = pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot make a file beside it"), "%s", path);
-	free(*name);
-	*name = NULL;
+	int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(folder);
+	if (dir < 0)
+		return pl_error_errno(PL_ERR_LAB, errno, "cannot open the folder");
+	e = draft_begin(d, dir, slash == NULL ? path : slash + 1);
+	if (e != NULL)
+		close(dir);
 	return e;
 }
 
-/* Ends what temporary() began: on disk under its final name, or gone. */
-static struct pl_error *settle(const char *path, char *name, int fd, mode_t mode, struct pl_error *e)
+static struct pl_error *draft_end_path(struct draft *d, mode_t mode, struct pl_error *e)
 {
-	if (e == NULL && fchmod(fd, mode) < 0)
-		e = pl_error_errno(PL_ERR_LAB, errno, "cannot set its mode");
-	if (e == NULL)
-		e = pl_fs_sync(fd);
-	if (close(fd) < 0 && e == NULL)
-		e = pl_error_errno(PL_ERR_LAB, errno, "cannot close it");
-	if (e == NULL && rename(name, path) < 0)
-		e = pl_error_errno(PL_ERR_LAB, errno, "cannot rename it into place");
-	if (e != NULL)
-		unlink(name);
-	free(name);
-	if (e != NULL)
-		return pl_error_at(e, "%s", path);
-	return sync_parent(path);
+	e = draft_end(d, mode, true, e);
+	close(d->dir);
+	return e;
 }
 
 struct pl_error *pl_fs_write(const char *path, const void *data, size_t size, mode_t mode)
 {
-	char *name = NULL;
-	int fd = -1;
-	struct pl_error *e = temporary(path, &name, &fd);
-	if (e != NULL)
-		return e;
-	return settle(path, name, fd, mode, pl_fs_write_all(fd, data, size));
+	struct draft d;
+	struct pl_error *e = draft_begin_path(&d, path);
+	if (e == NULL)
+		e = draft_end_path(&d, mode, pl_fs_write_all(d.fd, data, size));
+	return pl_error_at(e, "%s", path);
 }
+
+struct pl_error *pl_fs_write_new(int dir, const char *name, const void *data, size_t size, mode_t mode)
+{
+	struct draft d;
+	struct pl_error *e = draft_begin(&d, dir, name);
+	if (e == NULL)
+		e = draft_end(&d, mode, false, pl_fs_write_all(d.fd, data, size));
+	return pl_error_at(e, "%s", name);
+}
+
+/* ---- names ------------------------------------------------------------------------ */
+
+/* Where a file system can neither rename without replacing nor link: its name is taken first. */
+static int take_name(int dir, const char *from, const char *to)
+{
+	int fd = openat(dir, to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	if (renameat(dir, from, dir, to) == 0)
+		return 0;
+	int why = errno;
+	unlinkat(dir, to, 0);
+	errno = why;
+	return -1;
+}
+
+int pl_fs_rename_new(int dir, const char *from, const char *to)
+{
+#if defined(__APPLE__)
+	if (renameatx_np(dir, from, dir, to, RENAME_EXCL) == 0)
+		return 0;
+	if (errno != ENOTSUP && errno != EINVAL)
+		return -1;
+#elif defined(RENAME_NOREPLACE)
+	if (renameat2(dir, from, dir, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+#endif
+	if (linkat(dir, from, dir, to, 0) == 0)
+		return unlinkat(dir, from, 0);
+	if (errno == EEXIST)
+		return -1;
+	return take_name(dir, from, to);
+}
+
+/* ---- copies and folders ------------------------------------------------------------ */
 
 static struct pl_error *pump(int from, int to)
 {
@@ -162,13 +251,12 @@ struct pl_error *pl_fs_copy(const char *from, const char *to, mode_t mode)
 	int in = open(from, O_RDONLY | O_CLOEXEC);
 	if (in < 0)
 		return pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot open it"), "%s", from);
-	char *name = NULL;
-	int out = -1;
-	struct pl_error *e = temporary(to, &name, &out);
+	struct draft d;
+	struct pl_error *e = draft_begin_path(&d, to);
 	if (e == NULL)
-		e = settle(to, name, out, mode, pump(in, out));
+		e = draft_end_path(&d, mode, pump(in, d.fd));
 	close(in);
-	return e;
+	return pl_error_at(e, "%s", to);
 }
 
 struct pl_error *pl_fs_mkdirs(const char *path)

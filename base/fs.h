@@ -22,6 +22,21 @@ struct pl_error *pl_fs_read(const char *path, struct pl_buf *b) PL_MUST_USE;
  */
 struct pl_error *pl_fs_write(const char *path, const void *data, size_t size, mode_t mode) PL_MUST_USE;
 
+/**
+ * The same for a new file in an open folder, which replaces nothing: EEXIST if
+ * the name is taken. Nothing of it is left on an error (that of the folder's
+ * fsync, the last, excepted).
+ */
+struct pl_error *pl_fs_write_new(
+	int dir, const char *name, const void *data, size_t size, mode_t mode) PL_MUST_USE;
+
+/**
+ * Renames within an open folder and never replaces a file: -1 with errno
+ * (EEXIST) instead. Where the file system has neither such a rename nor links,
+ * both names are there for a moment.
+ */
+int pl_fs_rename_new(int dir, const char *from, const char *to);
+
 /** write(2) until all is written, with EINTR and short writes handled. */
 struct pl_error *pl_fs_write_all(int fd, const void *data, size_t size) PL_MUST_USE;
 
