@@ -1,8 +1,11 @@
 #include "orchestrator/guest/guest.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 #include "base/embed.h"
 #include "base/text.h"
@@ -14,6 +17,7 @@
 #define COMMAND_MAX (128u << 10)
 #define TIDY_TIME (5 * PL_SECOND)
 #define SCRIPTS_MAX 64
+#define NONCE_SIZE 17
 
 extern const struct pl_embedded guest_scripts[];
 
@@ -36,8 +40,13 @@ static const char bootstrap_script[] =
 	"f=$(mktemp -d \"$d/paniclab.$1.XXXXXX\" 2>/dev/null) && echo \"folder=$f\" && break; done; "
 	"echo \"uid=$(id -u)\"";
 
-/* The mark shows that the shell (under sudo, too) began; the script gets none of our standard input. */
-static const char run_script[] = "echo; echo " OUTPUT_STARTED "; exec /bin/sh \"$@\" < /dev/null";
+/*
+ * The marks show that the shell (under sudo, too) began, and that it came to
+ * the script's end; the script gets none of our standard input. $1 the nonce.
+ */
+static const char run_script[] =
+	"echo; echo " OUTPUT_STARTED "; n=$1; shift; /bin/sh \"$@\" < /dev/null; s=$?; "
+	"echo; echo \"" OUTPUT_ENDED "$n $s\"; exit $s";
 
 /* As guest-scripts/cleanup.sh takes it. */
 static bool is_tag(const char *tag)
@@ -117,8 +126,19 @@ static struct pl_error *put_script(struct guest *g, const char *name, const stru
 	return e;
 }
 
-static struct pl_error *run(struct guest *g, const char *path, const char *const *argv, bool as_root,
-	const struct pl_wait *w, struct ssh_result *r)
+/* So that nothing that a script prints can be taken for the mark of its end. */
+static struct pl_error *make_nonce(char nonce[static NONCE_SIZE])
+{
+	unsigned char random[8];
+	if (getentropy(random, sizeof random) < 0)
+		return pl_error_errno(PL_ERR_LAB, errno, "no random bytes");
+	for (size_t i = 0; i < sizeof random; i++)
+		snprintf(nonce + 2 * i, 3, "%02x", random[i]);
+	return NULL;
+}
+
+static struct pl_error *run(struct guest *g, const char *path, const char *const *argv, const char *nonce,
+	bool as_root, const struct pl_wait *w, struct ssh_result *r)
 {
 	struct pl_buf command;
 	char *input = NULL;
@@ -127,7 +147,7 @@ static struct pl_error *run(struct guest *g, const char *path, const char *const
 	if (as_root && !g->is_root)
 		e = sudo_prefix(g->cfg, &command, &input);
 	if (e == NULL)
-		e = shell_command(&command, run_script, (const char *const[]){path, NULL});
+		e = shell_command(&command, run_script, (const char *const[]){nonce, path, NULL});
 	if (e == NULL)
 		e = shell_words(&command, argv);
 	if (e == NULL)
@@ -138,38 +158,46 @@ static struct pl_error *run(struct guest *g, const char *path, const char *const
 	return e;
 }
 
-/* Only a script that began can have failed by itself. */
-static struct pl_error *interpret(
-	const struct guest *g, const struct ssh_result *r, bool as_root, struct guest_output *ret)
+/* Only a script that began can have failed by itself, and only one that ended can have succeeded. */
+static struct pl_error *interpret(const struct guest *g, const struct ssh_result *r, const char *nonce,
+	bool as_root, struct guest_output *ret)
 {
 	const char *text = output_after_start(pl_buf_text(&r->out));
-	ret->status = r->status;
+	/* A shell or sudo that fails says so. */
+	bool silent = r->status == 0 && r->err.size == 0;
 	ret->lost = r->lost;
 	struct pl_error *e = output_set_error(pl_buf_text(&r->err), r->err.size, ret);
-	if (e != NULL || (text == NULL && r->lost))
+	if (e != NULL || (text == NULL && (r->lost || silent)))
 		return e;
 	if (text == NULL && as_root && !g->is_root)
 		return sudo_failure(g->cfg, ret->error);
 	if (text == NULL)
 		return pl_error_why(
 			pl_error_new(PL_ERR_GUEST, "the guest did not run the script"), "%s", ret->error);
-	size_t skipped = (size_t)(text - r->out.data);
-	return output_parse(text, r->out.size - skipped, ret);
+	if (r->out_cut)
+		return pl_error_new(PL_ERR_GUEST, "it printed more than %u KiB", OUTPUT_MAX >> 10);
+	size_t size = r->out.size - (size_t)(text - r->out.data);
+	if (output_end(text, nonce, &size, &ret->status))
+		ret->lost = false;
+	return output_parse(text, size, ret);
 }
 
 struct pl_error *guest_script(struct guest *g, const char *script, const char *const *argv, bool as_root,
 	const struct pl_wait *w, struct guest_output *ret)
 {
 	char *path = NULL;
+	char nonce[NONCE_SIZE];
 	struct ssh_result r = {.status = -1};
 	*ret = (struct guest_output){.status = -1};
 	struct pl_error *e = pl_strdup("", &ret->error);
 	if (e == NULL)
+		e = make_nonce(nonce);
+	if (e == NULL)
 		e = put_script(g, script, w, &path);
 	if (e == NULL)
-		e = run(g, path, argv, as_root, w, &r);
+		e = run(g, path, argv, nonce, as_root, w, &r);
 	if (e == NULL)
-		e = interpret(g, &r, as_root, ret);
+		e = interpret(g, &r, nonce, as_root, ret);
 	ssh_result_deinit(&r);
 	free(path);
 	return pl_error_context(pl_error_at(e, "%s: %s", g->cfg->name, script), "running %s", script);
@@ -180,10 +208,12 @@ struct pl_error *guest_script_ok(struct guest *g, const char *script, const char
 {
 	size_t size;
 	struct pl_error *e = guest_script(g, script, argv, as_root, w, ret);
-	if (e != NULL || (!ret->lost && ret->status == 0))
+	if (e != NULL || ret->status == 0)
 		return e;
 	if (ret->lost)
 		e = pl_error_new(PL_ERR_GUEST, "the connection was lost while it ran");
+	else if (ret->status < 0)
+		e = pl_error_new(PL_ERR_GUEST, "it was cut off: the guest closed its session before its end");
 	else
 		e = pl_error_new(PL_ERR_GUEST, "it failed with status %d", ret->status);
 	const char *words = output_last_words(ret, &size);

@@ -6,7 +6,8 @@
  * and removed with it by guest_close(). The folder is paniclab.TAG.XXXXXX, so
  * that cleanup.sh TAG finds those that were left behind. Each script prints
  * key=value lines (the value may hold anything but a newline) and means what
- * it exits with.
+ * it exits with. That status is the guest's own word, printed after the script's
+ * last command: whatever ends a session earlier is "cut off", never success.
  */
 #ifndef GUEST_GUEST_H
 #define GUEST_GUEST_H
@@ -40,8 +41,8 @@ struct guest_value {
 struct guest_output {
 	struct guest_value *values;
 	size_t count;
-	int status;  /* exit status; -1: none */
-	bool lost;   /* the connection died while it ran */
+	int status;  /* exit status; -1: it was cut off, and nobody knows how it went on */
+	bool lost;   /* cut off because the connection died; else the guest closed the session alone */
 	char *error; /* standard error, escaped, at most 4 KiB; never NULL */
 };
 

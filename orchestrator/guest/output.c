@@ -1,5 +1,6 @@
 #include "orchestrator/guest/output.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,6 +94,27 @@ const char *output_after_start(const char *text)
 	static const char mark[] = "\n" OUTPUT_STARTED "\n";
 	const char *p = strstr(text, mark);
 	return p == NULL ? NULL : p + sizeof mark - 1;
+}
+
+bool output_end(const char *text, const char *nonce, size_t *size, int *status)
+{
+	char mark[128];
+	int length = snprintf(mark, sizeof mark, "\n" OUTPUT_ENDED "%s ", nonce);
+	char *at = memmem(text, *size, mark, (size_t)length);
+	if (at == NULL)
+		return false;
+	char number[8];
+	uint64_t n = 0;
+	const char *p = at + length;
+	const char *newline = memchr(p, '\n', *size - (size_t)(p - text));
+	if (newline == NULL)
+		return false;
+	snprintf(number, sizeof number, "%.*s", (int)(newline - p), p);
+	if (!pl_parse_u64(number, 255, &n))
+		return false;
+	*status = (int)n;
+	*size = (size_t)(at - text);
+	return true;
 }
 
 const char *guest_value(const struct guest_output *o, const char *key)

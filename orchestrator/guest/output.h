@@ -10,6 +10,13 @@
 /* Printed before a script begins; what stands before it is the start-up junk of the user's shell. */
 #define OUTPUT_STARTED "paniclab-started=1"
 
+/*
+ * Printed after a script's last command, followed by the nonce that the caller
+ * chose, a blank and the exit status. SSH's own word for the end is not
+ * enough: for a session that is closed without an exit status libssh2 says 0.
+ */
+#define OUTPUT_ENDED "paniclab-ended="
+
 /**
  * Fills values from text: lines KEY=VALUE, KEY being a letter and then
  * letters, digits, '_', '.', '-'. Other lines are ignored, as are those past
@@ -26,5 +33,11 @@ const char *output_last_words(const struct guest_output *o, size_t *size);
 
 /** Where the text after OUTPUT_STARTED begins, or NULL if the script did not start. */
 const char *output_after_start(const char *text);
+
+/**
+ * True if the mark with that nonce is in text: *status is the script's exit
+ * status, and *size what of the text stands before the mark.
+ */
+bool output_end(const char *text, const char *nonce, size_t *size, int *status);
 
 #endif

@@ -43,7 +43,7 @@ struct ssh_result {
 	struct pl_buf err;
 	bool out_cut;
 	bool err_cut;
-	int status;      /* exit status; -1 when there is none */
+	int status;      /* exit status; -1: none. 0 also for a session closed without one: libssh2 says 0 */
 	char signal[16]; /* "KILL", "" when there is none */
 	bool lost;       /* the connection died before the command's end */
 };

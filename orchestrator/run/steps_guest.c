@@ -141,7 +141,7 @@ struct pl_error *step_reboot(struct run *r, char *out)
 	struct guest_output output = {0};
 	struct pl_wait w = run_wait(r, SCRIPT_TIME);
 	struct pl_error *e = guest_script(r->guest, "reboot.sh", NULL, true, &w, &output);
-	if (e == NULL && !output.lost && output.status != 0)
+	if (e == NULL && output.status > 0)
 		e = pl_error_why(
 			pl_error_at(pl_error_new(PL_ERR_GUEST, "the guest did not reboot"), "reboot.sh"),
 			"%s", output.error);

@@ -1,5 +1,6 @@
 /* Scripts in a guest that is a real sshd, with a stand-in for sudo. */
 #include "orchestrator/guest/guest.h"
+#include "orchestrator/guest/output.h"
 #include "tests/unit/guest/sshd.h"
 
 static struct sshd server;
@@ -296,6 +297,74 @@ static void test_lost_under_a_script(void **state)
 	assert_ok(pl_fs_remove_tree(folder));
 }
 
+/* ChannelTimeout came with OpenSSH 9.2. */
+static bool sshd_knows(const char *line)
+{
+	char config[640];
+	struct pl_wait w = pl_wait_for(60 * PL_SECOND, NULL);
+	struct pl_proc_result r;
+	snprintf(config, sizeof config, "HostKey %s/host_ed25519\n%s\n", server.dir, line);
+	write_text(sshd_file(server.dir, "config-asked"), config);
+	const char *argv[] = {"/usr/sbin/sshd", "-t", "-f", sshd_file(server.dir, "config-asked"), NULL};
+	assert_ok(pl_proc_run(&(struct pl_proc_spec){.argv = argv}, &w, &r));
+	bool knows = r.status == 0;
+	pl_proc_result_deinit(&r);
+	return knows;
+}
+
+/* A server that closes the channel of a quiet command: without an exit status, and the connection lives. */
+static void test_session_closed_under_a_script(void **state)
+{
+	(void)state;
+	static const char timeout[] = "ChannelTimeout session*=2s";
+	if (!sshd_knows(timeout))
+		skip();
+	struct lab_guest cfg = config(NULL);
+	struct guest_output o;
+	char text[256];
+	sshd_stop(&server);
+	sshd_start(&server, timeout);
+	struct guest *g = open_guest(&cfg);
+	mark("hang", true);
+	snprintf(text, sizeof text, "while [ -e '%s' ]; do sleep 0.1; done", sshd_file(server.dir, "hang"));
+	assert_ok(command(g, text, false, &o));
+	assert_int_equal(o.status, -1);
+	assert_false(o.lost);
+	assert_string_equal(guest_value(&o, "trigger"), "command");
+	guest_output_deinit(&o);
+	const char *const argv[] = {text, NULL};
+	assert_error(
+		guest_script_ok(g, "trigger-command.sh", argv, false, &forever, &o), PL_ERR_GUEST, "cut off");
+	guest_output_deinit(&o);
+	mark("hang", false);
+	assert_ok(command(g, "true", false, &o));
+	assert_int_equal(o.status, 0);
+	guest_output_deinit(&o);
+	guest_close(g);
+}
+
+/* What a script prints is no mark of its end, whatever it looks like. */
+static void test_printed_marks(void **state)
+{
+	(void)state;
+	size_t size;
+	int status = -1;
+	static const char text[] = "a=1\npaniclab-ended=0000 0\nb=2\n\npaniclab-ended=1234 7\n";
+	size = sizeof text - 1;
+	assert_false(output_end(text, "999", &size, &status));
+	assert_int_equal(size, sizeof text - 1);
+	assert_true(output_end(text, "1234", &size, &status));
+	assert_int_equal(size, strlen("a=1\npaniclab-ended=0000 0\nb=2\n"));
+	assert_int_equal(status, 7);
+	/* Cut off within the mark. */
+	for (size_t cut = 0; cut < sizeof text - 1; cut++) {
+		size = cut;
+		assert_false(output_end(text, "1234", &size, &status));
+	}
+	size = strlen("\npaniclab-ended=1 256\n");
+	assert_false(output_end("\npaniclab-ended=1 256\n", "1", &size, &status));
+}
+
 /* This host has no nvram: that must not read as "not set". */
 static void test_facts_need_nvram(void **state)
 {
@@ -319,6 +388,8 @@ int main(void)
 		cmocka_unit_test(test_root_with_password),
 		cmocka_unit_test(test_lost_under_a_script),
 		cmocka_unit_test(test_facts_need_nvram),
+		cmocka_unit_test(test_printed_marks),
+		cmocka_unit_test(test_session_closed_under_a_script),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
