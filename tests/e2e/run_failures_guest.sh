@@ -87,6 +87,17 @@ again
 fault nvram-silent
 fails 3 lab-failed "nvram changes nothing" "boot-args" "without a word" "csrutil status"
 lacks "$(field '[.steps[] | select(.status == "done") | .name] | join(" ")')" trigger "... before the trigger"
+
+# A guest that closes the session in the middle of a script. Only OpenSSH 9.2 and later can be made to.
+cut="a script is cut off"
+if /usr/sbin/sshd -t -f /dev/null -h "$SIMLAB_GUEST_KEY" -o 'ChannelTimeout=session*=3s' 2>/dev/null; then
+	again
+	fault ssh-cut
+	fails 3 lab-failed "$cut" "boot-args-set.sh: it was cut off"
+	lacks "$(field '[.steps[] | select(.status == "done") | .name] | join(" ")')" boot-args "$cut: ... and is no success"
+else
+	skip "$cut" "sshd has no ChannelTimeout"
+fi
 lab_stop
 
 # SIP is on: said before anything is armed

@@ -129,9 +129,14 @@ static void start_sshd(struct sim *s)
 		"/private/etc/ssh/ssh_host_ed25519_key", NULL};
 	static const char *const OTHER_KEY[] = {
 		"/usr/sbin/sshd", "-D", "-e", "-f", "/.lab/sshd_config", "-h", "/.lab/other_host_key", NULL};
+	/* The only way in which sshd itself closes a session and keeps the connection. OpenSSH 9.2 has it. */
+	static const char *const CUTS[] = {"/usr/sbin/sshd", "-D", "-e", "-f", "/.lab/sshd_config", "-h",
+		"/private/etc/ssh/ssh_host_ed25519_key", "-o", "ChannelTimeout=session*=3s", NULL};
 	struct guest_spec spec = {.root = SIM_DISK, .run = SIM_GUEST_RUN, .log = SIM_SSHD_LOG, .argv = ARGV};
 	if (s->faults.on[FAULT_HOST_KEY_CHANGED])
 		spec.argv = OTHER_KEY;
+	if (s->faults.on[FAULT_SSH_CUT])
+		spec.argv = CUTS;
 	if (s->faults.on[FAULT_SSH_REFUSE])
 		return;
 	sim_complain(guest_spawn(&spec, &s->guest));

@@ -100,7 +100,7 @@ static void serve(struct daemon *d)
 
 void daemon_faults_changed(struct sim *s, const struct faults *before)
 {
-	static const enum fault of_ssh[] = {FAULT_SSH_REFUSE, FAULT_HOST_KEY_CHANGED};
+	static const enum fault of_ssh[] = {FAULT_SSH_REFUSE, FAULT_HOST_KEY_CHANGED, FAULT_SSH_CUT};
 	bool changed = false;
 	for (size_t i = 0; i < sizeof of_ssh / sizeof *of_ssh; i++)
 		changed = changed || s->faults.on[of_ssh[i]] != before->on[of_ssh[i]];

@@ -26,6 +26,7 @@ static const struct {
 	[FAULT_REVERT_FAIL] = {"revert-fail", VALUE_NONE},
 	[FAULT_TRIGGER_SILENT] = {"trigger-silent", VALUE_NONE},
 	[FAULT_NVRAM_SILENT] = {"nvram-silent", VALUE_NONE},
+	[FAULT_SSH_CUT] = {"ssh-cut", VALUE_NONE},
 	[FAULT_DUMP_STOP_AT] = {"dump-stop-at", VALUE_SIZE},
 	[FAULT_DUMP_LOSS] = {"dump-loss", VALUE_COUNT},
 	[FAULT_DUMP_LOSE_EOF_ACK] = {"dump-lose-eof-ack", VALUE_COUNT},

@@ -25,6 +25,7 @@ enum fault {
 	FAULT_REVERT_FAIL,
 	FAULT_TRIGGER_SILENT,
 	FAULT_NVRAM_SILENT,
+	FAULT_SSH_CUT,           /* setting nvram hangs, and sshd closes the session without an exit status */
 	FAULT_DUMP_STOP_AT,      /* bytes */
 	FAULT_DUMP_LOSS,         /* per cent */
 	FAULT_DUMP_LOSE_EOF_ACK, /* that many answers to the EOF */

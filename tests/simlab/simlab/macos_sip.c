@@ -69,6 +69,10 @@ static size_t unescape(char *value)
 
 static void set(struct sim *s, struct call *c, char *name, char *value)
 {
+	if (s->faults.on[FAULT_SSH_CUT]) {
+		c->ready = call_hangs;
+		return;
+	}
 	if (forbidden(s, c, "setting", name) || s->faults.on[FAULT_NVRAM_SILENT])
 		return;
 	size_t size = unescape(value);

@@ -26,7 +26,7 @@ static const char USAGE[] =
 	"\n"
 	"Faults: rest-down rest-slow=TIME no-ip stale-ip ssh-refuse host-key-changed boot-hang\n"
 	"  power-stuck vmrun-hang vmrun-in-use=N snapshot-fail delete-fail revert-fail trigger-silent\n"
-	"  nvram-silent dump-stop-at=BYTES dump-loss=PERCENT dump-lose-eof-ack=N no-reboot-after-panic\n"
+	"  nvram-silent ssh-cut dump-stop-at=BYTES dump-loss=PERCENT dump-lose-eof-ack=N no-reboot-after-panic\n"
 	"  firewall-silent firewall-managed vmrun-stop-lies vm-twin\n"
 	"DIR is ./simlab unless given; port 0 takes a free one.\n"
 	"Example: simlab start --dir /tmp/lab --sip on && . /tmp/lab/lab.env\n";
