@@ -8,7 +8,8 @@
 
 #include <stdint.h>
 
-#include "server/transfer.h"
+#include "server/peer.h"
+#include "server/session.h"
 
 #define REFUSALS_KEPT 32
 #define REFUSAL_NAME_MAX 128

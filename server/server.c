@@ -1,53 +1,54 @@
 #include "server/server.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/text.h"
 #include "base/wait.h"
+#include "server/admit.h"
 #include "server/refusal.h"
-#include "server/transfer.h"
+#include "server/table.h"
+#include "server/udp.h"
 
-/* Packets taken in one dispatch, so that the caller's other work gets its turn. */
-#define BATCH 256
+/* One dispatch takes packets for so long, so that what is due gets its turn. */
+#define SLICE (5 * PL_MS)
 /* Ended transfers that still answer, beside those under way. */
 #define LINGERING_MAX 256
-/* A stop-and-wait client has one packet under way, but there are several clients. */
-#define RECEIVE_BUFFER (1 << 20)
+/* Unpacking is worth a core each; the receiving thread has one to itself. */
+#define WORKERS_MAX 4
 
 struct server {
-	int fd;
+	struct udp *udp;
 	struct transfer_place place;
-	char *dir;
-	char address[INET_ADDRSTRLEN];
-	uint16_t port;
-	size_t max_sessions;
-	struct server_network *allow;
-	size_t allow_count;
-	struct transfer **table;
-	size_t count;
-	size_t capacity; /* of table, fixed */
+	struct quota quota;
+	struct admit admit;
+	struct table table;
 	struct refusals refusals;
+	char *dir;
+	int64_t busy_poll;
+	int64_t packet_at; /* the last one came */
+	int64_t due;       /* see server_deadline() */
+	size_t active;     /* transfers under way */
+	size_t receiving;  /* of them, those that a packet may come for */
 };
 
 void server_config_init(struct server_config *c)
 {
 	*c = (struct server_config){
 		.bind = "0.0.0.0",
-		.socket = -1,
 		.port = WIRE_PORT,
+		.socket = -1,
 		.dir = ".",
-		.max_size = UINT64_C(64) << 30,
-		.max_sessions = 64,
 		.idle_timeout = 120 * PL_SECOND,
+		.max_sessions = 64,
+		.max_rate = 64,
+		.max_size = UINT64_C(64) << 30,
+		.max_seek = UINT64_C(16) << 30,
+		.min_free = UINT64_C(256) << 20,
 	};
 }
 
@@ -58,23 +59,24 @@ const char *server_gzip_name(enum server_gzip g)
 	return names[g];
 }
 
-/* ---- making and closing ------------------------------------------------------ */
+/* ---- making ------------------------------------------------------------------ */
 
 static struct pl_error *open_dir(struct server *s, const char *dir)
 {
 	struct pl_error *err = pl_strdup(dir, &s->dir);
+	int fd;
 
 	if (!err)
 		err = pl_fs_mkdirs(dir);
 	if (err)
 		return err;
 	s->place.dir = s->dir;
-	s->place.dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->place.dir_fd < 0)
+	fd = s->place.keep.dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
 		return pl_error_at(
 			pl_error_errno(PL_ERR_LAB, errno, "cannot open the folder for dumps"), "%s", dir);
 	/* Now rather than when the guest has panicked. */
-	if (faccessat(s->place.dir_fd, ".", W_OK | X_OK, 0) < 0)
+	if (faccessat(fd, ".", W_OK | X_OK, 0) < 0)
 		return pl_error_hint(
 			pl_error_at(
 				pl_error_errno(PL_ERR_LAB, errno, "cannot write to the folder"), "%s", dir),
@@ -82,80 +84,63 @@ static struct pl_error *open_dir(struct server *s, const char *dir)
 	return NULL;
 }
 
-static struct pl_error *bind_error(int errnum, const struct server_config *c)
+static unsigned worker_count(void)
 {
-	struct pl_error *err = pl_error_errno(PL_ERR_LAB, errnum, "cannot listen");
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-	err = pl_error_at(err, "%s:%u", c->bind, (unsigned)c->port);
-	if (errnum == EADDRINUSE)
-		return pl_error_hint(
-			err, "another dump server has the port; stop it, or choose another port");
-	if (errnum == EADDRNOTAVAIL)
-		return pl_error_hint(err, "bind to an address of this host");
-	if (errnum == EACCES)
-		return pl_error_hint(err, "choose a port above 1023");
+	return cores <= 2 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : (unsigned)cores - 1;
+}
+
+static struct pl_error *make_parts(struct server *s, const struct server_config *c)
+{
+	size_t sessions = c->max_sessions ? c->max_sessions : 1;
+	struct pl_error *err = table_init(&s->table, sessions + LINGERING_MAX);
+
+	if (!err)
+		err = admit_init(&s->admit, c, pl_now());
+	if (!err)
+		err = open_dir(s, c->dir);
+	if (!err)
+		err = pl_error_at(
+			quota_init(&s->quota, s->place.keep.dir_fd, c->max_total, c->min_free, pl_now()),
+			"%s", c->dir);
+	if (!err)
+		err = workers_create(worker_count(), &s->place.keep.workers);
 	return err;
 }
 
-static struct pl_error *open_socket(struct server *s, const struct server_config *c)
+static void set_place(struct server *s, const struct server_config *c, const struct pl_log *log)
 {
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(c->port)};
-	socklen_t length = sizeof sin;
-	int size = RECEIVE_BUFFER;
-
-	if (inet_pton(AF_INET, c->bind, &sin.sin_addr) != 1)
-		return pl_error_hint(pl_error_new(PL_ERR_USAGE, "'%s' is not an IPv4 address", c->bind),
-			"give one like 192.168.56.1");
-	s->fd = socket(AF_INET, SOCK_DGRAM, 0);
-	if (s->fd < 0)
-		return bind_error(errno, c);
-	if (fcntl(s->fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(s->fd, F_SETFL, O_NONBLOCK) < 0)
-		return bind_error(errno, c);
-	/* A wish: the default will do for a few guests. */
-	(void)setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-	if (bind(s->fd, (struct sockaddr *)&sin, sizeof sin) < 0 ||
-		getsockname(s->fd, (struct sockaddr *)&sin, &length) < 0)
-		return bind_error(errno, c);
-	s->port = ntohs(sin.sin_port);
-	inet_ntop(AF_INET, &sin.sin_addr, s->address, sizeof s->address);
-	return NULL;
-}
-
-static struct pl_error *make_tables(struct server *s, const struct server_config *c)
-{
-	s->max_sessions = c->max_sessions ? c->max_sessions : 1;
-	s->capacity = s->max_sessions + LINGERING_MAX;
-	/* NOLINTNEXTLINE(bugprone-sizeof-expression): a table of pointers is meant */
-	s->table = calloc(s->capacity, sizeof *s->table);
-	s->allow_count = c->allow_count;
-	s->allow = calloc(c->allow_count + 1, sizeof *s->allow);
-	if (!s->table || !s->allow)
-		return pl_error_nomem();
-	if (c->allow_count > 0)
-		memcpy(s->allow, c->allow, c->allow_count * sizeof *s->allow);
-	return NULL;
+	s->place = (struct transfer_place){
+		.limits = {.max_size = c->max_size, .max_seek = c->max_seek, .idle_timeout = c->idle_timeout},
+		.keep = {.dir_fd = -1,
+			.decompress = c->decompress,
+			.identify = {c->identify, c->identify_arg},
+			.quota = &s->quota,
+			.log = log},
+	};
+	s->busy_poll = c->busy_poll;
+	s->due = PL_TIME_FOREVER;
 }
 
 struct pl_error *server_create(const struct server_config *c, const struct pl_log *log,
 	void (*on_event)(void *arg, const struct server_event *e), void *arg, struct server **ret)
 {
 	struct server *s = calloc(1, sizeof *s);
+	struct pl_error *err;
 
-	if (!s)
+	if (!s) {
+		if (c->socket >= 0)
+			close(c->socket);
 		return pl_error_nomem();
-	s->fd = -1;
-	s->place = (struct transfer_place){
-		.dir_fd = -1,
-		.limits = {.max_size = c->max_size, .idle_timeout = c->idle_timeout},
-		.log = log,
-		.on_event = on_event,
-		.arg = arg,
-	};
-	struct pl_error *err = make_tables(s, c);
+	}
+	set_place(s, c, log);
+	s->place.on_event = on_event;
+	s->place.arg = arg;
+	/* First, because it takes over the socket even if it fails. */
+	err = udp_create(c->bind, c->port, c->socket, c->max_sessions, &s->udp);
 	if (!err)
-		err = open_dir(s, c->dir);
-	if (!err)
-		err = open_socket(s, c);
+		err = make_parts(s, c);
 	if (err) {
 		server_destroy(s);
 		return err;
@@ -164,76 +149,54 @@ struct pl_error *server_create(const struct server_config *c, const struct pl_lo
 	return NULL;
 }
 
-void server_destroy(struct server *s)
-{
-	if (!s)
-		return;
-	for (size_t i = 0; i < s->count; i++) {
-		transfer_stop(s->table[i], "the server stopped", pl_now());
-		transfer_destroy(s->table[i]);
-	}
-	if (s->fd >= 0)
-		close(s->fd);
-	if (s->place.dir_fd >= 0)
-		close(s->place.dir_fd);
-	free(s->table);
-	free(s->allow);
-	free(s->dir);
-	free(s);
-}
-
 /* ---- what the caller asks ------------------------------------------------------ */
 
 int server_fd(const struct server *s)
 {
-	return s->fd;
+	return udp_fd(s->udp);
 }
 
 const char *server_address(const struct server *s)
 {
-	return s->address;
+	return udp_address(s->udp);
 }
 
 uint16_t server_port(const struct server *s)
 {
-	return s->port;
+	return udp_port(s->udp);
 }
 
 size_t server_active(const struct server *s)
 {
-	size_t active = 0;
+	return s->active;
+}
 
-	for (size_t i = 0; i < s->count; i++)
-		active += transfer_active(s->table[i]);
-	return active;
+static bool is_busy(const struct server *s, int64_t now)
+{
+	return s->busy_poll > 0 && s->receiving > 0 && now - s->packet_at < s->busy_poll;
 }
 
 int64_t server_deadline(const struct server *s)
 {
-	int64_t first = PL_TIME_FOREVER;
+	int64_t now = pl_now();
 
-	for (size_t i = 0; i < s->count; i++) {
-		int64_t due = session_deadline(&s->table[i]->session);
-		if (due < first)
-			first = due;
-	}
-	return first;
+	return is_busy(s, now) ? now : s->due;
 }
 
 /* ---- answering ----------------------------------------------------------------- */
 
 static void answer(struct server *s, struct peer to, const struct session_step *step)
 {
-	struct sockaddr_in sin = {
-		.sin_family = AF_INET, .sin_port = htons(to.port), .sin_addr.s_addr = htonl(to.address)};
-	char text[PEER_TEXT];
+	if (step->answer_size > 0)
+		udp_answer(s->udp, to, step->answer, step->answer_size);
+}
 
-	if (step->answer_size == 0)
-		return;
-	/* An answer that can't be sent is a lost one: the protocol recovers from that. */
-	if (sendto(s->fd, step->answer, step->answer_size, 0, (struct sockaddr *)&sin, sizeof sin) < 0)
-		pl_log(s->place.log, PL_LOG_DEBUG, "answer to %s not sent: %s", peer_text(to, text),
-			strerror(errno));
+static void send_answers(struct server *s)
+{
+	int lost = udp_flush(s->udp);
+
+	if (lost)
+		pl_log(s->place.keep.log, PL_LOG_DEBUG, "an answer was not sent: %s", strerror(lost));
 }
 
 static void answer_refusal(struct server *s, const struct refusal *f)
@@ -244,15 +207,18 @@ static void answer_refusal(struct server *s, const struct refusal *f)
 	answer(s, f->peer, &step);
 }
 
-static void refuse(
-	struct server *s, struct peer peer, const struct wire_packet *wrq, uint32_t code, const char *reason)
+static void tell_refusal(struct server *s, const struct refusal *f, int64_t now)
 {
-	const struct refusal *f = refusals_add(&s->refusals, peer, wrq->name, code, reason, pl_now());
+	uint64_t untold;
 	char text[PEER_TEXT];
 
-	answer_refusal(s, f);
-	peer_text(peer, text);
-	pl_log(s->place.log, PL_LOG_DEBUG, "refused '%s' from %s: %s", f->name, text, f->reason);
+	if (!admit_may_tell(&s->admit, now, &untold))
+		return;
+	if (untold > 0)
+		pl_log(s->place.keep.log, PL_LOG_WARN, "%llu more were refused and not told of",
+			(unsigned long long)untold);
+	peer_text(f->peer, text);
+	pl_log(s->place.keep.log, PL_LOG_DEBUG, "refused '%s' from %s: %s", f->name, text, f->reason);
 	if (s->place.on_event)
 		s->place.on_event(s->place.arg, &(struct server_event){
 							.kind = SERVER_REFUSED,
@@ -260,200 +226,202 @@ static void refuse(
 							.peer = text,
 							.path = "",
 							.reason = f->reason,
-							.code = code,
+							.core_reason = "",
+							.code = f->code,
 						});
 }
 
-/* ---- the table ------------------------------------------------------------------- */
-
-static struct transfer *find(const struct server *s, struct peer peer)
+static void refuse(struct server *s, struct peer peer, const struct wire_packet *wrq, uint32_t code,
+	const char *reason, int64_t now)
 {
-	for (size_t i = 0; i < s->count; i++) {
-		struct transfer *t = s->table[i];
-		if (t->peer.port == peer.port && t->peer.address == peer.address &&
-			t->session.state != SESSION_GONE)
-			return t;
-	}
-	return NULL;
-}
+	const struct refusal *f = refusals_add(&s->refusals, peer, wrq->name, code, reason, now);
 
-static void reap(struct server *s)
-{
-	for (size_t i = 0; i < s->count;) {
-		if (s->table[i]->session.state != SESSION_GONE) {
-			i++;
-			continue;
-		}
-		transfer_destroy(s->table[i]);
-		s->table[i] = s->table[--s->count];
-	}
-}
-
-/* Room for one more: an ended transfer that was silent the longest gives way. */
-static void make_room(struct server *s)
-{
-	struct transfer *oldest = NULL;
-	int64_t since = INT64_MAX;
-
-	if (s->count < s->capacity)
-		return;
-	for (size_t i = 0; i < s->count; i++) {
-		struct transfer *t = s->table[i];
-		int64_t heard_at = t->session.heard_at;
-		if (!transfer_active(t) && heard_at < since) {
-			oldest = t;
-			since = heard_at;
-		}
-	}
-	if (oldest)
-		oldest->session.state = SESSION_GONE;
-	reap(s);
-}
-
-static bool allowed(const struct server *s, struct peer peer)
-{
-	for (size_t i = 0; i < s->allow_count; i++)
-		if (((peer.address ^ s->allow[i].address) & s->allow[i].mask) == 0)
-			return true;
-	return s->allow_count == 0;
+	answer_refusal(s, f);
+	tell_refusal(s, f, now);
 }
 
 /* ---- a WRQ that starts a transfer -------------------------------------------------- */
 
-static void start(
-	struct server *s, struct peer peer, const struct wire_packet *wrq, struct transfer *old, int64_t now)
+/* Room for one more: an ended transfer that was silent the longest gives way. */
+static bool make_room(struct server *s)
+{
+	size_t oldest = s->table.count;
+	int64_t since = INT64_MAX;
+
+	if (s->table.count < s->table.capacity)
+		return true;
+	for (size_t i = 0; i < s->table.count; i++) {
+		const struct transfer *t = s->table.items[i];
+		if (transfer_over(t) && t->session.heard_at < since) {
+			oldest = i;
+			since = t->session.heard_at;
+		}
+	}
+	if (oldest == s->table.count)
+		return false;
+	table_remove(&s->table, oldest);
+	return true;
+}
+
+static void start(struct server *s, struct peer peer, const struct wire_packet *wrq, int64_t now)
 {
 	struct transfer *t;
 	struct session_step step;
-	struct pl_error *err;
+	struct pl_error *err = make_room(s) ? transfer_create(&s->place, peer, now, &t) : pl_error_nomem();
 
-	/* The same name again is the same guest once more: its file must give way first. */
-	if (old && strcmp(old->session.name, wrq->name) == 0)
-		transfer_stop(old, "the client began again", now);
-	err = transfer_create(&s->place, peer, now, &t);
 	if (err) {
 		pl_error_free(err);
-		refuse(s, peer, wrq, WIRE_E_OTHER, "out of memory");
+		refuse(s, peer, wrq, WIRE_E_OTHER, "out of memory", now);
 		return;
 	}
 	transfer_packet(t, wrq, now, &step);
 	if (t->session.state != SESSION_RECEIVING) {
-		refuse(s, peer, wrq, t->session.code, t->session.reason);
+		refuse(s, peer, wrq, t->session.code, t->session.reason, now);
 		transfer_destroy(t);
 		return;
 	}
 	answer(s, peer, &step);
-	if (old) {
-		transfer_stop(old, "the client began another file", now);
-		old->session.state = SESSION_GONE;
-		reap(s);
-	}
-	make_room(s);
-	s->table[s->count++] = t;
-	transfer_after(t, now);
+	table_add(&s->table, t);
+	s->active++;
+	s->receiving++;
+}
+
+/* The client of `old` begins anew: its transfer must give way first. */
+static void give_way(struct transfer *old, const struct wire_packet *wrq)
+{
+	bool same = strcmp(old->session.name, wrq->name) == 0;
+
+	transfer_stop(old, same ? NOTE_BEGAN_AGAIN : NOTE_BEGAN_ANOTHER,
+		same ? "the client began again" : "the client began another file");
+	old->session.state = SESSION_GONE;
 }
 
 static void take_wrq(
 	struct server *s, struct peer peer, const struct wire_packet *wrq, struct transfer *old, int64_t now)
 {
 	const struct refusal *f = refusals_find(&s->refusals, peer, wrq->name, now);
+	const struct admit_refusal *r;
+	size_t others = s->active - (old && transfer_active(old));
 
-	if (f)
+	if (f) {
 		answer_refusal(s, f);
-	else if (!allowed(s, peer))
-		refuse(s, peer, wrq, WIRE_E_ACCESS, "this address is not allowed");
-	else if (!name_is_safe(wrq->name))
-		refuse(s, peer, wrq, WIRE_E_ACCESS, "not a safe file name");
-	else if (strcasecmp(wrq->mode, "octet") != 0)
-		refuse(s, peer, wrq, WIRE_E_ILLEGAL, "the transfer mode is not octet");
-	else if (server_active(s) - (old && transfer_active(old)) >= s->max_sessions)
-		refuse(s, peer, wrq, WIRE_E_OTHER, "too many transfers under way");
-	else
-		start(s, peer, wrq, old, now);
+		return;
+	}
+	r = admit_check(&s->admit, peer.address, wrq->name, wrq->mode, others, now);
+	if (r) {
+		refuse(s, peer, wrq, r->code, r->reason, now);
+		return;
+	}
+	if (old)
+		give_way(old, wrq);
+	start(s, peer, wrq, now);
 }
 
 /* ---- the loop's body ----------------------------------------------------------------- */
 
-static void take_packet(struct server *s, struct peer peer, const uint8_t *bytes, size_t size)
+static void take_packet(struct server *s, const struct udp_packet *u, int64_t now)
 {
 	struct wire_packet p;
 	struct session_step step;
-	int64_t now = pl_now();
-	struct transfer *t = find(s, peer);
+	struct transfer *t = table_find(&s->table, u->from);
 
-	if (!wire_decode(bytes, size, &p))
+	if (!wire_decode(u->bytes, u->size, &p))
 		return;
-	if (!t) {
-		if (p.op == WIRE_WRQ)
-			take_wrq(s, peer, &p, NULL, now);
-		return;
-	}
 	/* A session takes safe names only; from a known peer others are refused as from any. */
-	if (p.op == WIRE_WRQ && !name_is_safe(p.name)) {
-		take_wrq(s, peer, &p, t, now);
+	if (!t || (p.op == WIRE_WRQ && !name_is_safe(p.name))) {
+		if (p.op == WIRE_WRQ)
+			take_wrq(s, u->from, &p, t, now);
 		return;
 	}
 	transfer_packet(t, &p, now, &step);
-	answer(s, peer, &step);
+	answer(s, u->from, &step);
 	if (step.op == SESSION_REPLACE)
-		take_wrq(s, peer, &p, t, now);
-	else
-		transfer_after(t, now);
+		take_wrq(s, u->from, &p, t, now);
 }
 
-/* One packet; false when there is none. */
-static struct pl_error *receive(struct server *s, bool *more)
+static struct pl_error *receive(struct server *s, enum udp_waiting waiting, size_t *count)
 {
-	uint8_t bytes[WIRE_PACKET_MAX];
-	struct sockaddr_in from = {0};
-	socklen_t length = sizeof from;
-	ssize_t n = recvfrom(s->fd, bytes, sizeof bytes, 0, (struct sockaddr *)&from, &length);
+	struct pl_error *err = udp_receive(s->udp, waiting, count);
+	int64_t now = pl_now();
 
-	*more = n >= 0;
-	if (n >= 0) {
-		struct peer peer = {.address = ntohl(from.sin_addr.s_addr), .port = ntohs(from.sin_port)};
-		take_packet(s, peer, bytes, (size_t)n);
-		return NULL;
+	if (err || *count == 0)
+		return err;
+	s->packet_at = now;
+	for (size_t i = 0; i < *count; i++) {
+		struct udp_packet p = udp_packet(s->udp, i);
+		take_packet(s, &p, now);
 	}
-	switch (errno) {
-	case EINTR:
-	case ECONNREFUSED: /* an ICMP message about an earlier answer */
-	case EHOSTUNREACH:
-	case ENETUNREACH:
-		*more = true;
-		return NULL;
-	case EAGAIN:
-#if EWOULDBLOCK != EAGAIN
-	case EWOULDBLOCK:
-#endif
-		return NULL;
-	default:
-		return pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot receive"), "%s:%u", s->address,
-			(unsigned)s->port);
-	}
+	send_answers(s);
+	return NULL;
 }
 
-static void tick(struct server *s, struct transfer *t, int64_t now)
+/* Looks after each transfer, forgets those that are gone, finds when it must be called again. */
+static void look_after(struct server *s, int64_t now)
 {
 	struct session_step step;
 
-	if (now < session_deadline(&t->session))
-		return;
-	transfer_tick(t, now, &step);
-	answer(s, t->peer, &step);
-	transfer_after(t, now);
+	s->active = 0;
+	s->receiving = 0;
+	s->due = PL_TIME_FOREVER;
+	for (size_t i = 0; i < s->table.count;) {
+		struct transfer *t = s->table.items[i];
+		transfer_look(t, now, &step);
+		answer(s, t->peer, &step);
+		if (t->session.state == SESSION_GONE && transfer_over(t)) {
+			table_remove(&s->table, i);
+			continue;
+		}
+		int64_t due = transfer_deadline(t, now);
+		s->due = due < s->due ? due : s->due;
+		s->active += transfer_active(t);
+		s->receiving += t->session.state == SESSION_RECEIVING;
+		i++;
+	}
+	send_answers(s);
 }
 
 struct pl_error *server_dispatch(struct server *s)
 {
-	struct pl_error *err = NULL;
-	bool more = true;
+	struct pl_error *err;
+	int64_t until = pl_now() + SLICE;
+	size_t count;
 
-	for (int i = 0; i < BATCH && more && !err; i++)
-		err = receive(s, &more);
-	int64_t now = pl_now();
-	for (size_t i = 0; i < s->count; i++)
-		tick(s, s->table[i], now);
-	reap(s);
+	do {
+		enum udp_waiting waiting = UDP_NOW;
+		if (s->receiving > 0 && !is_busy(s, pl_now()))
+			waiting = UDP_BLOCK;
+		err = receive(s, waiting, &count);
+	} while (!err && pl_now() < until && (count > 0 || is_busy(s, pl_now())));
+	look_after(s, pl_now());
 	return err;
+}
+
+/* What is under way gets its last name; workers need their time for that. */
+static void finish_all(struct server *s)
+{
+	atomic_store(&s->place.keep.hurry, true);
+	for (size_t i = 0; i < s->table.count; i++)
+		transfer_stop(s->table.items[i], NOTE_SHUT_DOWN, "the server stopped");
+	look_after(s, pl_now());
+	while (s->active > 0) {
+		struct pl_wait w = {.until = PL_TIME_FOREVER};
+		pl_error_free(pl_wait_sleep(&w, PL_MS));
+		look_after(s, pl_now());
+	}
+}
+
+void server_destroy(struct server *s)
+{
+	if (!s)
+		return;
+	if (s->table.count > 0)
+		finish_all(s);
+	workers_destroy(s->place.keep.workers);
+	table_deinit(&s->table);
+	admit_deinit(&s->admit);
+	udp_destroy(s->udp);
+	if (s->place.keep.dir_fd >= 0)
+		close(s->place.keep.dir_fd);
+	free(s->dir);
+	free(s);
 }

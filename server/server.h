@@ -78,7 +78,7 @@ struct server_event {
 	bool complete;
 	const char *reason; /* why not complete or refused; "" else */
 	enum server_gzip gzip;
-	const char *core;        /* the decompressed core, NULL: none */
+	const char *core;        /* what is decompressed, NAME.incomplete if not complete; NULL: nothing */
 	const char *core_reason; /* why there is none though it was asked for; "" */
 	const char *kernel_uuid; /* of the core, also for IDENTIFIED; NULL: unknown */
 	/* REFUSED */

@@ -3,16 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
-
-/* Numbered names for incomplete files of one name, before it counts as an error. */
-#define INCOMPLETE_MAX 10000
-/* So that the last fsync has little left to do: the client waits for it. */
-#define PUSH_EVERY (UINT64_C(8) << 20)
+#include "base/wait.h"
+#include "server/rename.h"
 
 static enum wire_code code_of(int errnum)
 {
@@ -33,115 +31,108 @@ static enum wire_code code_of(int errnum)
 	}
 }
 
-static struct pl_error *failed(int errnum, const char *what, const char *name, enum wire_code *code)
+static enum note_why why_of(int errnum)
 {
-	*code = code_of(errnum);
+	switch (errnum) {
+	case EEXIST:
+		return NOTE_NAME_TAKEN;
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG:
+		return NOTE_DISK_FULL;
+	default:
+		return NOTE_WRITE_ERROR;
+	}
+}
+
+static struct pl_error *failed(struct sink *k, int errnum, const char *what, const char *name)
+{
+	k->code = code_of(errnum);
+	k->why = why_of(errnum);
 	return pl_error_at(pl_error_errno(PL_ERR_LAB, errnum, "cannot %s", what), "%s", name);
 }
 
-void sink_init(struct sink *k)
+void sink_init(struct sink *k, int dir_fd, struct quota *quota)
 {
-	*k = (struct sink){.dir_fd = -1, .fd = -1};
+	*k = (struct sink){.dir_fd = dir_fd, .quota = quota, .fd = -1, .why = NOTE_OTHER};
 }
 
-struct pl_error *sink_open(struct sink *k, int dir_fd, const char *name, enum wire_code *code)
+struct pl_error *sink_open(struct sink *k, const char *name)
 {
 	struct stat st;
 
-	k->dir_fd = dir_fd;
 	snprintf(k->name, sizeof k->name, "%s", name);
 	/* Now rather than at the end; the rename checks again. */
-	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return failed(EEXIST, "create the file", name, code);
+	if (fstatat(k->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return failed(k, EEXIST, "create the file", name);
 
 	char partial[SINK_NAME_MAX + 1];
 	snprintf(partial, sizeof partial, "%s.partial", name);
-	k->fd = openat(dir_fd, partial, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	k->fd = openat(k->dir_fd, partial, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (k->fd < 0)
-		return failed(errno, "create the file", partial, code);
+		return failed(k, errno, "create the file", partial);
 	memcpy(k->now, partial, sizeof k->now);
-	return NULL;
+	k->buffer = malloc(SINK_BUFFER);
+	if (k->buffer)
+		return NULL;
+	sink_discard(k);
+	return pl_error_nomem();
 }
 
-/* Starts write-back without waiting for it, where the system has that. */
-static void push(struct sink *k)
+static struct pl_error *write_out(struct sink *k, uint64_t offset, const uint8_t *at, size_t size)
 {
-#ifdef SYNC_FILE_RANGE_WRITE
-	if (k->size - k->pushed < PUSH_EVERY)
-		return;
-	/* Best effort: the fsync in sink_commit() is what counts. */
-	(void)sync_file_range(k->fd, (off_t)k->pushed, (off_t)(k->size - k->pushed), SYNC_FILE_RANGE_WRITE);
-	k->pushed = k->size;
-#else
-	(void)k;
-#endif
-}
-
-struct pl_error *sink_write(
-	struct sink *k, uint64_t offset, const void *data, size_t size, enum wire_code *code)
-{
-	const char *at = data;
-
 	while (size > 0) {
 		ssize_t n = pwrite(k->fd, at, size, (off_t)offset);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return failed(n < 0 ? errno : ENOSPC, "write", k->now, code);
+			return failed(k, n < 0 ? errno : ENOSPC, "write", k->now);
 		at += n;
 		size -= (size_t)n;
 		offset += (uint64_t)n;
-	}
-	if (offset > k->size) {
-		k->size = offset;
-		push(k);
+		k->written += (uint64_t)n;
 	}
 	return NULL;
 }
 
-/* For file systems that can neither rename without replacing nor link. */
-static int claim_and_rename(int dir_fd, const char *from, const char *to)
+struct pl_error *sink_flush(struct sink *k)
 {
-	int fd = openat(dir_fd, to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	size_t held = k->held;
 
-	if (fd < 0)
-		return -1;
-	close(fd);
-	if (renameat(dir_fd, from, dir_fd, to) == 0)
-		return 0;
-	int errnum = errno;
-	unlinkat(dir_fd, to, 0);
-	errno = errnum;
-	return -1;
+	k->held = 0;
+	if (held == 0)
+		return NULL;
+	if (k->quota) {
+		struct pl_error *err = quota_take(k->quota, held, pl_now(), &k->code);
+		if (err) {
+			k->why = NOTE_LIMIT;
+			return err;
+		}
+	}
+	return write_out(k, k->held_at, k->buffer, held);
 }
 
-static int rename_exclusively(int dir_fd, const char *from, const char *to)
+struct pl_error *sink_write(struct sink *k, uint64_t offset, const void *data, size_t size)
 {
-#if defined(__APPLE__)
-	if (renameatx_np(dir_fd, from, dir_fd, to, RENAME_EXCL) == 0)
-		return 0;
-	if (errno != ENOTSUP && errno != EINVAL)
-		return -1;
-#elif defined(RENAME_NOREPLACE)
-	if (renameat2(dir_fd, from, dir_fd, to, RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return -1;
-#endif
-	if (linkat(dir_fd, from, dir_fd, to, 0) == 0)
-		return unlinkat(dir_fd, from, 0);
-	if (errno == EEXIST)
-		return -1;
-	return claim_and_rename(dir_fd, from, to);
-}
+	const uint8_t *from = data;
 
-static struct pl_error *settle(struct sink *k, const char *name, enum wire_code *code)
-{
-	if (rename_exclusively(k->dir_fd, k->now, name) < 0)
-		return failed(errno, "rename", k->now, code);
-	snprintf(k->now, sizeof k->now, "%s", name);
-	if (fsync(k->dir_fd) < 0 && errno != EINVAL)
-		return failed(errno, "write the folder to disk", name, code);
+	while (size > 0) {
+		if (k->held == SINK_BUFFER || (k->held > 0 && offset != k->held_at + k->held)) {
+			struct pl_error *err = sink_flush(k);
+			if (err)
+				return err;
+		}
+		if (k->held == 0)
+			k->held_at = offset;
+		size_t n = size < SINK_BUFFER - k->held ? size : SINK_BUFFER - k->held;
+		memcpy(k->buffer + k->held, from, n);
+		k->held += n;
+		from += n;
+		offset += n;
+		size -= n;
+	}
+	if (offset > k->size)
+		k->size = offset;
 	return NULL;
 }
 
@@ -156,40 +147,56 @@ static int sync_file(int fd)
 	return ok ? 0 : -1;
 }
 
-struct pl_error *sink_commit(struct sink *k, enum wire_code *code)
+struct pl_error *sink_commit(struct sink *k)
 {
 	if (sync_file(k->fd) < 0)
-		return failed(errno, "write to disk", k->now, code);
-	struct pl_error *err = settle(k, k->name, code);
-	if (!err)
-		sink_deinit(k);
-	return err;
+		return failed(k, errno, "write to disk", k->now);
+	if (rename_new(k->dir_fd, k->now, k->name) < 0)
+		return failed(k, errno, "rename", k->now);
+	snprintf(k->now, sizeof k->now, "%s", k->name);
+	/* Some file systems know no flush of a folder. */
+	if (fsync(k->dir_fd) < 0 && errno != EINVAL)
+		return failed(k, errno, "write the folder to disk", k->now);
+	sink_deinit(k);
+	return NULL;
 }
 
-struct pl_error *sink_abandon(struct sink *k)
+struct pl_error *sink_set_aside(struct sink *k)
 {
-	struct pl_error *err = NULL;
-	enum wire_code code = WIRE_E_EXISTS;
+	char wanted[SINK_NAME_MAX + 1];
+	char name[SINK_NAME_MAX + 1];
+	struct stat st;
 
-	if (k->fd < 0)
-		return NULL;
-	(void)fsync(k->fd); /* there may be no room for it: what is there is kept */
-	for (int i = 1; i <= INCOMPLETE_MAX && code == WIRE_E_EXISTS; i++) {
-		char name[SINK_NAME_MAX + 1];
-		snprintf(name, sizeof name, i == 1 ? "%s.incomplete" : "%s.incomplete-%d", k->name, i);
-		pl_error_free(err);
-		code = WIRE_E_OTHER;
-		err = settle(k, name, &code);
-		if (!err)
-			break;
-	}
+	/* A write may have failed: what is there counts. */
+	if (fstat(k->fd, &st) == 0)
+		k->size = (uint64_t)st.st_size;
+	snprintf(wanted, sizeof wanted, "%s.incomplete", k->name);
+	if (rename_numbered(k->dir_fd, k->now, wanted, name, sizeof name) < 0)
+		return failed(k, errno, "rename", k->now);
+	memcpy(k->now, name, sizeof k->now);
+	return NULL;
+}
+
+void sink_keep(struct sink *k)
+{
+	/* There may be no room for it: what is there is kept. */
+	if (k->fd >= 0 && fsync(k->fd) == 0)
+		(void)fsync(k->dir_fd);
 	sink_deinit(k);
-	return err;
+}
+
+void sink_discard(struct sink *k)
+{
+	unlinkat(k->dir_fd, k->now, 0);
+	k->now[0] = '\0';
+	sink_deinit(k);
 }
 
 void sink_deinit(struct sink *k)
 {
 	if (k->fd >= 0)
 		close(k->fd);
+	free(k->buffer);
+	k->buffer = NULL;
 	k->fd = -1;
 }

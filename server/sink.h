@@ -5,8 +5,14 @@
  * once it is whole and on disk; NAME.incomplete, or NAME.incomplete-2 and so
  * on, when it stops early. No existing file is ever replaced.
  *
- * An error is PL_ERR_LAB and comes with the code for the wire (WIRE_E_EXISTS,
- * WIRE_E_ACCESS, WIRE_E_FULL). After one the sink can still be abandoned.
+ * Packets are gathered, and written SINK_BUFFER bytes at a time: what is held
+ * back is acknowledged already, so sink_flush() has to come before the end is,
+ * and every few milliseconds.
+ *
+ * An error is PL_ERR_LAB, and the sink's `code` and `why` then say what it was
+ * for the wire and for the note. After one the sink can still be set aside.
+ *
+ * Threads: one at a time.
  */
 #ifndef SERVER_SINK_H
 #define SERVER_SINK_H
@@ -16,35 +22,51 @@
 
 #include "base/err.h"
 #include "server/name.h"
+#include "server/note.h"
+#include "server/quota.h"
 #include "server/wire.h"
 
+#define SINK_BUFFER ((size_t)64 << 10)
 #define SINK_NAME_MAX (NAME_LENGTH_MAX + 24)
 
 struct sink {
-	int dir_fd; /* borrowed */
-	int fd;     /* -1: not open */
+	int dir_fd;          /* borrowed */
+	struct quota *quota; /* borrowed, asked before each write; NULL: no limit */
+	int fd;              /* -1: not open */
 	char name[NAME_LENGTH_MAX + 1];
 	char now[SINK_NAME_MAX + 1]; /* its name at present, "" before it is made */
-	uint64_t size;               /* end of what was written */
-	uint64_t pushed;             /* write-back was started up to here */
+	uint64_t size;               /* end of what was taken */
+	uint64_t written;            /* bytes handed to the system, those written twice counted twice */
+	uint8_t *buffer;             /* of SINK_BUFFER bytes, while open */
+	uint64_t held_at;            /* offset of what is in it */
+	size_t held;
+	enum wire_code code; /* of the last error */
+	enum note_why why;
 };
 
-/** Not open. */
-void sink_init(struct sink *k);
+/** Not open. The quota may be NULL. */
+void sink_init(struct sink *k, int dir_fd, struct quota *quota);
 
 /** Makes NAME.partial; the name must be safe. Fails if it or NAME exists. */
-struct pl_error *sink_open(struct sink *k, int dir_fd, const char *name, enum wire_code *code) PL_MUST_USE;
+struct pl_error *sink_open(struct sink *k, const char *name) PL_MUST_USE;
 
-/** All of it at offset, or an error. Leaves a hole for what was skipped. */
-struct pl_error *sink_write(
-	struct sink *k, uint64_t offset, const void *data, size_t size, enum wire_code *code) PL_MUST_USE;
+/** Takes the bytes; may write what came before. Leaves a hole for what was skipped. */
+struct pl_error *sink_write(struct sink *k, uint64_t offset, const void *data, size_t size) PL_MUST_USE;
 
-/** To disk, then NAME, then the folder to disk. Closes on success only. */
-struct pl_error *sink_commit(struct sink *k, enum wire_code *code) PL_MUST_USE;
+/** Writes what is held back. After an error it is dropped: its place is a hole. */
+struct pl_error *sink_flush(struct sink *k) PL_MUST_USE;
 
-/** To disk as far as that works, then NAME.incomplete. Closes in any case; a file that was never made is ok.
- */
-struct pl_error *sink_abandon(struct sink *k) PL_MUST_USE;
+/** To disk, then NAME, then the folder to disk. Flushed before; closes on success only. */
+struct pl_error *sink_commit(struct sink *k) PL_MUST_USE;
+
+/** NAME.incomplete; no other process can mistake it for one that grows. Flushed before; stays open. */
+struct pl_error *sink_set_aside(struct sink *k) PL_MUST_USE;
+
+/** What was set aside goes to disk as far as that works; closes. */
+void sink_keep(struct sink *k);
+
+/** Removes the file that was just made, and closes. */
+void sink_discard(struct sink *k);
 
 /** Closes; the file stays as it is. */
 void sink_deinit(struct sink *k);

@@ -1,47 +1,35 @@
 #include <signal.h>
 
-#include "base/text.h"
 #include "base/wait.h"
 #include "orchestrator/cmd/commands.h"
 #include "orchestrator/cmd/serve_options.h"
 #include "orchestrator/cmd/serve_output.h"
-#include "orchestrator/cmd/serve_unpack.h"
+#include "orchestrator/core/core_identity.h"
 #include "server/server.h"
 
 struct serve {
 	struct serve_output out;
-	bool decompress;
 	bool once;
 	bool finished; /* a transfer has */
 	bool complete; /* and the first that did was complete */
-	struct unpack *unpacking;
 };
-
-static void on_done(struct serve *s, const struct server_event *e)
-{
-	char line[512];
-
-	if (!s->finished)
-		s->complete = e->complete;
-	s->finished = true;
-	if (s->decompress && e->complete && e->gzip == SERVER_GZIP_OK && pl_ends_with(e->path, ".gz")) {
-		struct pl_error *err = unpack_start(&s->unpacking, &s->out, e);
-		if (!err)
-			return;
-		pl_log(&s->out.env->log, PL_LOG_WARN, "%s", pl_error_line(err, line, sizeof line));
-		pl_error_free(err);
-	}
-	serve_say_done(&s->out, e, NULL, NULL);
-}
 
 static void on_event(void *arg, const struct server_event *e)
 {
 	struct serve *s = arg;
 
-	if (e->kind == SERVER_DONE)
-		on_done(s, e);
-	else
-		serve_say_event(&s->out, e);
+	serve_say(&s->out, e);
+	if (e->kind != SERVER_DONE)
+		return;
+	if (!s->finished)
+		s->complete = e->complete;
+	s->finished = true;
+}
+
+static bool identify(void *arg, int core_fd, char uuid[static 37])
+{
+	(void)arg;
+	return core_kernel_uuid(core_fd, uuid);
 }
 
 static struct pl_error *loop(struct serve *s, struct server *server, const struct pl_cancel *cancel)
@@ -58,14 +46,15 @@ static struct pl_error *loop(struct serve *s, struct server *server, const struc
 	return err;
 }
 
-static struct pl_error *serve(struct cmd_env *env, const struct serve_options *o, int *exit_code)
+static struct pl_error *serve(struct cmd_env *env, struct serve_options *o, int *exit_code)
 {
-	struct serve s = {.once = o->once, .decompress = o->config.decompress};
+	struct serve s = {.once = o->once};
 	struct server *server = NULL;
 
 	/* A full disk quota must be an error of the write, which a client can be told. */
 	signal(SIGXFSZ, SIG_IGN);
 	serve_output_init(&s.out, env);
+	o->config.identify = identify;
 	struct pl_error *err = serve_options_raise_files(o);
 	if (!err)
 		err = server_create(&o->config, &env->log, on_event, &s, &server);
@@ -77,8 +66,6 @@ static struct pl_error *serve(struct cmd_env *env, const struct serve_options *o
 	if (s.once && !first_complete)
 		*exit_code = 1;
 	server_destroy(server);
-	unpack_finish(s.unpacking);
-	serve_output_deinit(&s.out);
 	return err;
 }
 

@@ -12,12 +12,6 @@
 void serve_output_init(struct serve_output *o, struct cmd_env *env)
 {
 	*o = (struct serve_output){.env = env};
-	pthread_mutex_init(&o->mutex, NULL);
-}
-
-void serve_output_deinit(struct serve_output *o)
-{
-	pthread_mutex_destroy(&o->mutex);
 }
 
 /* ---- JSON ---------------------------------------------------------------------- */
@@ -32,17 +26,17 @@ static void put_json(struct serve_output *o, json_t *line)
 	json_decref(line);
 }
 
-static json_t *done_json(const struct server_event *e, const char *core, const char *uuid)
+static json_t *done_json(const struct server_event *e)
 {
 	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:f, s:I, s:s, s:s, s:s, s:s?}",
 		"event", "done", "name", e->name, "peer", e->peer, "path", e->path, "bytes",
 		(json_int_t)e->bytes, "packets", (json_int_t)e->packets, "resent", (json_int_t)e->resent,
 		"seconds", (double)e->duration / (double)PL_SECOND, "bytes_per_second",
 		(json_int_t)e->bytes_per_second, "status", e->complete ? "complete" : "incomplete", "reason",
-		e->reason, "gzip", server_gzip_name(e->gzip), "kernel_uuid", uuid);
+		e->reason, "gzip", server_gzip_name(e->gzip), "kernel_uuid", e->kernel_uuid);
 
-	if (line && core)
-		json_object_set_new(line, "core", json_string(core));
+	if (line && e->core)
+		json_object_set_new(line, "core", json_string(e->core));
 	return line;
 }
 
@@ -63,7 +57,7 @@ static json_t *event_json(const struct server_event *e)
 		return json_pack("{s:s, s:s, s:s, s:i, s:s}", "event", "refused", "peer", e->peer, "name",
 			e->name, "code", (int)e->code, "reason", e->reason);
 	case SERVER_DONE:
-		break;
+		return done_json(e);
 	}
 	return NULL;
 }
@@ -111,8 +105,7 @@ static void event_text(struct serve_output *o, const struct server_event *e)
 	fflush(err);
 }
 
-static void done_text(
-	struct serve_output *o, const struct server_event *e, const char *core, const char *uuid)
+static void done_text(struct serve_output *o, const struct server_event *e)
 {
 	char bytes[32];
 	char time[32];
@@ -126,10 +119,10 @@ static void done_text(
 		fprintf(o->env->out, " (%s)", e->reason);
 	if (e->gzip != SERVER_GZIP_NONE)
 		fprintf(o->env->out, ", gzip %s", server_gzip_name(e->gzip));
-	if (core)
-		fprintf(o->env->out, ", core %s", core);
-	if (uuid)
-		fprintf(o->env->out, ", kernel %s", uuid);
+	if (e->core)
+		fprintf(o->env->out, ", core %s", e->core);
+	if (e->kernel_uuid)
+		fprintf(o->env->out, ", kernel %s", e->kernel_uuid);
 	fputc('\n', o->env->out);
 }
 
@@ -137,34 +130,23 @@ static void done_text(
 
 void serve_say_listening(struct serve_output *o, const char *address, uint16_t port)
 {
-	pthread_mutex_lock(&o->mutex);
 	if (o->env->json)
 		put_json(o, json_pack("{s:s, s:s, s:i}", "event", "listening", "address", address, "port",
 				    (int)port));
 	else
 		fprintf(o->env->out, "listening on %s:%u\n", address, (unsigned)port);
 	fflush(o->env->out);
-	pthread_mutex_unlock(&o->mutex);
 }
 
-void serve_say_event(struct serve_output *o, const struct server_event *e)
+void serve_say(struct serve_output *o, const struct server_event *e)
 {
-	pthread_mutex_lock(&o->mutex);
+	if (e->kind == SERVER_DONE && e->core_reason[0])
+		pl_log(&o->env->log, PL_LOG_WARN, "%s: not decompressed: %s", e->name, e->core_reason);
 	if (o->env->json)
 		put_json(o, event_json(e));
+	else if (e->kind == SERVER_DONE)
+		done_text(o, e);
 	else
 		event_text(o, e);
 	fflush(o->env->out);
-	pthread_mutex_unlock(&o->mutex);
-}
-
-void serve_say_done(struct serve_output *o, const struct server_event *e, const char *core, const char *uuid)
-{
-	pthread_mutex_lock(&o->mutex);
-	if (o->env->json)
-		put_json(o, done_json(e, core, uuid));
-	else
-		done_text(o, e, core, uuid);
-	fflush(o->env->out);
-	pthread_mutex_unlock(&o->mutex);
 }

@@ -1,6 +1,7 @@
 #include "orchestrator/core/core_identity.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -311,4 +312,50 @@ void core_identity_deinit(struct core_identity *i)
 {
 	free(i->panic_text);
 	i->panic_text = NULL;
+}
+
+/* ---- only the UUID ------------------------------------------------------------------ */
+
+static bool look_for_kernel(void *arg, const struct core_window *w)
+{
+	struct search *s = arg;
+
+	look_for_headers(s, w);
+	return s->id->header_seen;
+}
+
+static void find_uuid(const struct core_file *c, struct core_identity *id)
+{
+	struct pl_wait w = {.until = PL_TIME_FOREVER};
+	struct search s = {.core = c, .id = id};
+
+	from_ident(c, id);
+	from_version_note(c, id);
+	from_binary_note(c, id);
+	if (id->uuid[0])
+		return;
+	s.header = malloc(HEADER_BYTES);
+	if (s.header)
+		pl_error_free(core_scan(c, &w, look_for_kernel, &s));
+	memcpy(id->uuid, id->memory_uuid, sizeof id->uuid);
+	free(s.header);
+}
+
+bool core_kernel_uuid(int fd, char uuid[static 37])
+{
+	struct core_identity id = {0};
+	struct core_file c;
+	int mine = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	uuid[0] = '\0';
+	if (mine < 0)
+		return false;
+	struct pl_error *e = core_file_open_fd(mine, &c);
+	if (!e) {
+		find_uuid(&c, &id);
+		core_file_close(&c);
+	}
+	pl_error_free(e);
+	memcpy(uuid, id.uuid, sizeof id.uuid);
+	return uuid[0] != '\0';
 }

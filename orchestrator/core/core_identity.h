@@ -54,4 +54,10 @@ struct pl_error *core_identify(
 
 void core_identity_deinit(struct core_identity *i);
 
+/**
+ * Only the UUID of its kernel, of a core that may still be growing: true if it
+ * is known already. fd stays the caller's; its offset may move.
+ */
+bool core_kernel_uuid(int fd, char uuid[static 37]);
+
 #endif

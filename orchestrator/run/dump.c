@@ -64,6 +64,7 @@ static void end(struct dump_state *s, const struct server_event *e)
 	s->duration = e->duration;
 	s->gzip = e->gzip;
 	snprintf(s->path, sizeof s->path, "%s", e->path == NULL ? "" : e->path);
+	snprintf(s->core, sizeof s->core, "%s", e->core == NULL ? "" : e->core);
 	snprintf(s->reason, sizeof s->reason, "%s", e->reason == NULL ? "" : e->reason);
 }
 

@@ -23,6 +23,7 @@ struct dump_state {
 	char name[128];
 	char peer[32];
 	char path[4096];
+	char core[4096]; /* decompressed, "" if it is not */
 	char reason[256];
 	enum server_gzip gzip;
 	uint64_t bytes;

@@ -241,6 +241,11 @@ static struct pl_error *unpack(struct run *r, char **core)
 		return pl_strdup(gz, core);
 	}
 	add_evidence(r, "core-gz", gz, r->dumped.complete ? "complete" : "incomplete", r->dumped.reason);
+	if (r->dumped.core[0] != '\0') {
+		add_evidence(r, "core", r->dumped.core, r->dumped.complete ? "complete" : "incomplete",
+			r->dumped.reason);
+		return pl_strdup(r->dumped.core, core);
+	}
 	struct pl_error *e = NULL;
 	if (incomplete)
 		e = pl_asprintf(core, "%.*s.core.incomplete", (int)(n - strlen(".incomplete")), gz);

@@ -274,6 +274,7 @@ struct pl_error *step_server(struct run *r, char *out)
 	c.max_size = r->lab->server.max_size;
 	c.allow = &guest;
 	c.allow_count = 1;
+	c.decompress = true;
 	e = dump_start(&c, r->log, r->o->cancel, &r->dump);
 	if (e != NULL)
 		return e;

@@ -146,6 +146,7 @@ send --generate 10 --name not-allowed
 check "--allow refuses others" is refused not-allowed code 2
 serve --max-size 1M
 send --generate 2M --name too-big
+until_has '"event":"done"'
 check "--max-size" is 'done' too-big status incomplete
 stop
 fails_with_2() { "$PANICLAB" serve "$@" >"$dir/out" 2>"$dir/err"; [ $? = 2 ]; }

@@ -151,6 +151,20 @@ static inline size_t pump(struct lab *lab, struct guest *g, uint8_t *answer, siz
 	}
 }
 
+/* Lets the server work until that many transfers are done, ten seconds at the most. */
+static inline void until_done(struct lab *lab, unsigned count)
+{
+	struct pl_wait w = pl_wait_for(10 * PL_SECOND, NULL);
+
+	while (lab->seen.done < count && pl_wait_ms(&w) > 0) {
+		struct pollfd fd = {.fd = server_fd(lab->server), .events = POLLIN};
+		struct pl_wait due = {.until = server_deadline(lab->server)};
+		(void)poll(&fd, 1, pl_wait_ms(&due));
+		assert_null(server_dispatch(lab->server));
+	}
+	assert_int_equal(lab->seen.done, count);
+}
+
 static inline void transmit(struct guest *g, const struct packet *p)
 {
 	if (!lost(g))
