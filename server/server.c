@@ -146,7 +146,7 @@ struct pl_error *server_create(const struct server_config *c, const struct pl_lo
 	s->fd = -1;
 	s->place = (struct transfer_place){
 		.dir_fd = -1,
-		.limits = {.max_size = c->max_size, .idle_timeout = c->idle_timeout},
+		.limits = {.max_size = c->max_size, .max_seek = c->max_seek, .idle_timeout = c->idle_timeout},
 		.log = log,
 		.on_event = on_event,
 		.arg = arg,

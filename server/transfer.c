@@ -185,6 +185,8 @@ static void carry_out(struct transfer *t, struct session_step *step, int64_t now
 		break;
 	case SESSION_CLOSE:
 		err = close_file(t, &code);
+		if (!err)
+			*step = session_closed(&t->session, now);
 		break;
 	case SESSION_ABANDON:
 	case SESSION_NOTHING:
