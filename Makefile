@@ -23,8 +23,9 @@ ALL_LDFLAGS  = -pthread $(SANFLAGS) $(LDFLAGS)
 # pkg-config is asked when a recipe needs it, so that `make deps` works without.
 pkg_cflags = $(shell $(PKGCONF) --cflags $(1))
 pkg_libs   = $(shell $(PKGCONF) --libs $(1))
-PROGRAM_PKGS := libcurl jansson libssh2 zlib yaml-0.1
-SIMLAB_PKGS  := libmicrohttpd jansson zlib
+BASE_PKGS    := jansson zlib
+PROGRAM_PKGS := libcurl libssh2 yaml-0.1 $(BASE_PKGS)
+SIMLAB_PKGS  := libmicrohttpd $(BASE_PKGS)
 TEST_PKGS    := cmocka
 
 # V=1 shows the commands.
@@ -180,7 +181,12 @@ FUZZ_TIME ?= 60
 fuzz: $(FUZZ_BIN)
 	@sh tests/fuzz/run.sh $(BUILD) $(FUZZ_TIME)
 
-bench: all simlab
+# Speed, beside what is possible; tests/bench/run.sh has the arguments.
+BENCH := $(BUILD)/bench
+$(BENCH): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/bench/*.c)) $(lib_base)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pkg_libs,jansson zlib)
+bench: all simlab $(BENCH)
 	@sh tests/bench/run.sh $(BUILD)
 
 # ---- what a person types -----------------------------------------------------

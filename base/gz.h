@@ -1,9 +1,11 @@
 /*
  * A gzip stream (RFC 1952), decoded piece by piece: any number of members, each
- * with its CRC-32 and length checked, and zeros after the last as padding.
+ * with its CRC-32 and length checked, and zeros after the last as padding. As
+ * with the gzip program, nothing that follows a zero counts as a member.
  *
  * The decoder is ISA-L's where the build has it, else zlib's; docs/dependencies.md
- * has the measurement. It reads no files and owns no buffers of the caller's.
+ * has the measurement. It reads no files and owns no buffers of the caller's. All
+ * its memory (ISA-L: 86 KiB, zlib: 40 KiB) is taken at the start.
  */
 #ifndef PL_BASE_GZ_H
 #define PL_BASE_GZ_H
@@ -40,12 +42,19 @@ struct gz_io {
 /**
  * Decodes until the input is used up and all that came of it is in the output,
  * or the output is full (call again, even with no input), or the phase is one of
- * the last three, after which it stays there.
+ * the last three, after which it stays there. What comes out before GZ_CORRUPT is
+ * what was decoded before the damage was noticed.
+ *
+ * A single 1f behind a member does not yet begin another: the phase is
+ * GZ_BETWEEN until the next byte, and with GZ_TRAILING the 1f is used.
  */
 enum gz_phase gz_decode(struct gz *g, struct gz_io *io);
 
 /** Whole members so far. */
 unsigned gz_members(const struct gz *g);
+
+/** Input used since the end of the last whole member, 0 within the next. */
+uint64_t gz_padding(const struct gz *g);
 
 /** A phrase for people about GZ_CORRUPT, "" else. */
 const char *gz_detail(const struct gz *g);

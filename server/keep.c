@@ -67,7 +67,7 @@ static void write_note(struct keep *k, uint64_t size)
 	k->note.started = k->started;
 	k->note.ended = ended;
 	k->note.size = size;
-	k->note.gzip = k->result.gzip;
+	k->note.gzip = server_gzip_name(k->result.gzip);
 	k->note.core = k->core.now[0] ? k->core.now : NULL;
 	log_error(k, note_write(k->place->dir_fd, k->sink->now, &k->note));
 }

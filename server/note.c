@@ -43,16 +43,18 @@ static json_t *text(const char *s)
 
 static json_t *number(uint64_t n)
 {
+	if (n == NOTE_UNKNOWN)
+		return json_null();
 	return json_integer(n > INT64_MAX ? INT64_MAX : (json_int_t)n);
 }
 
 static struct pl_error *to_json(const struct note *n, char **ret)
 {
-	json_t *o = json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "name",
+	json_t *o = json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
 		text(n->name), "peer", text(n->peer), "why", note_why_name(n->why), "reason", text(n->reason),
 		"bytes", number(n->bytes), "size", number(n->size), "packets", number(n->packets), "resent",
-		number(n->resent), "gzip", server_gzip_name(n->gzip), "core", text(n->core), "started",
-		text(n->started), "ended", text(n->ended));
+		number(n->resent), "gzip", text(n->gzip), "core", text(n->core), "started", text(n->started),
+		"ended", text(n->ended));
 
 	*ret = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
 	json_decref(o);

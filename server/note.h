@@ -15,7 +15,6 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "server/server.h"
 
 enum note_why {
 	NOTE_TIMED_OUT,      /* "timed-out": the client went silent */
@@ -37,7 +36,9 @@ enum note_why {
 
 const char *note_why_name(enum note_why why);
 
-/* Strings may be anything, NULL included. */
+#define NOTE_UNKNOWN UINT64_MAX
+
+/* Strings may be anything; NULL, like NOTE_UNKNOWN, is null in the note. */
 struct note {
 	const char *name; /* as the peer gave it */
 	const char *peer; /* "ip:port" */
@@ -46,8 +47,8 @@ struct note {
 	uint64_t bytes; /* that were received */
 	uint64_t size;  /* of the file */
 	uint64_t packets;
-	uint64_t resent; /* packets that came again */
-	enum server_gzip gzip;
+	uint64_t resent;     /* packets that came again */
+	const char *gzip;    /* server_gzip_name() */
 	const char *core;    /* what was decompressed of it, NULL: nothing */
 	const char *started; /* pl_timestamp() */
 	const char *ended;

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/wait.h"
 #include "server/admit.h"
+#include "server/leftover.h"
 #include "server/refusal.h"
 #include "server/table.h"
 #include "server/udp.h"
@@ -84,6 +85,16 @@ static struct pl_error *open_dir(struct server *s, const char *dir)
 	return NULL;
 }
 
+static void settle_leftovers(const struct server *s)
+{
+	char line[256];
+	struct pl_error *err = leftover_settle(s->place.keep.dir_fd, s->place.keep.log);
+
+	if (err)
+		pl_log(s->place.keep.log, PL_LOG_WARN, "%s", pl_error_line(err, line, sizeof line));
+	pl_error_free(err);
+}
+
 static unsigned worker_count(void)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -106,6 +117,8 @@ static struct pl_error *make_parts(struct server *s, const struct server_config 
 			"%s", c->dir);
 	if (!err)
 		err = workers_create(worker_count(), &s->place.keep.workers);
+	if (!err)
+		settle_leftovers(s);
 	return err;
 }
 

@@ -8,10 +8,17 @@
 
 /* Beside the first: the client consumes one, and the other makes it send again. */
 #define EXTRAS_MAX 2
-/* Before the client's pace is known; it has polls of 3 ms and may print. */
+#define NUDGES_MAX 3
+/* Before the client's pace is known. */
 #define REPEAT_FIRST (200 * PL_MS)
-#define REPEAT_MIN (25 * PL_MS)
+/* It looks for packets for 3 ms at a time. */
+#define REPEAT_MIN (5 * PL_MS)
 #define REPEAT_MAX (500 * PL_MS)
+/* As often as the client prints a line for it, so much rarer than repeats. */
+#define NUDGE_MIN (40 * PL_MS)
+#define NUDGE_WAITS 4
+/* The client tries again after 7.5 s. */
+#define CLOSING_PATIENCE (6 * PL_SECOND)
 /* The client's own retries are 3 s apart or more: after this, nothing of ours is under way. */
 #define CLIENT_RETRY (2 * PL_SECOND)
 /* A WRQ in mid-transfer: a late copy before this silence, a rebooted guest after. */
@@ -24,10 +31,11 @@
 static const unsigned features_known = WIRE_LARGE_CRASHDUMPS | WIRE_LARGE_PKT_SIZE;
 
 static const struct session_step nothing = {.op = SESSION_NOTHING};
+static const struct session_step replace = {.op = SESSION_REPLACE};
 
 const char *session_state_name(enum session_state state)
 {
-	static const char *const names[] = {"new", "receiving", "closed", "failed", "gone"};
+	static const char *const names[] = {"new", "receiving", "closing", "closed", "failed", "gone"};
 
 	return names[state];
 }
@@ -40,7 +48,7 @@ static void change_state(struct session *s, enum session_state to, const char *r
 
 void session_init(struct session *s, const struct session_limits *limits, int64_t now)
 {
-	*s = (struct session){.state = SESSION_NEW, .limits = *limits, .heard_at = now, .acked_at = now};
+	*s = (struct session){.state = SESSION_NEW, .limits = *limits, .heard_at = now, .quiet_at = now};
 }
 
 /* ---- acknowledging ----------------------------------------------------------- */
@@ -48,13 +56,23 @@ void session_init(struct session *s, const struct session_limits *limits, int64_
 static struct session_step acknowledge(struct session *s, struct session_step step, int64_t now)
 {
 	s->acked_at = now;
+	s->quiet_at = now;
 	step.answer_size = wire_put_ack(step.answer, s->newest, s->packets == 1 ? s->features : 0);
 	return step;
+}
+
+/* The client was heard: what was sent before has been consumed or lost. */
+static void begin_anew(struct session *s)
+{
+	s->extras = 0;
+	s->spare = 0;
 }
 
 /* As TCP's (RFC 6298): the mean and four deviations. */
 static void learn_pace(struct session *s, int64_t turn)
 {
+	if (turn > REPEAT_MAX)
+		turn = REPEAT_MAX;
 	if (s->turn == 0) {
 		s->turn = turn;
 		s->turn_var = turn / 2;
@@ -65,33 +83,38 @@ static void learn_pace(struct session *s, int64_t turn)
 	s->turn += (turn - s->turn) / 8;
 }
 
-static int64_t repeat_at(const struct session *s)
-{
-	int64_t wait = s->turn ? s->turn + 4 * s->turn_var : REPEAT_FIRST;
-
-	if (wait < REPEAT_MIN)
-		wait = REPEAT_MIN;
-	if (wait > REPEAT_MAX)
-		wait = REPEAT_MAX;
-	return s->acked_at + (wait << s->extras);
-}
-
-static bool may_repeat(const struct session *s)
-{
-	return s->state == SESSION_RECEIVING && s->extras < EXTRAS_MAX;
-}
-
 /* The block after the newest has come and is good. */
-static struct session_step take(struct session *s, struct session_step step, int64_t now)
+static void take(struct session *s, int64_t now)
 {
+	/* After a repeat the time says nothing yet: a loss, or a slow client? */
+	s->late = s->extras ? now - s->first_at : 0;
 	if (s->extras == 0)
-		learn_pace(s, now - s->acked_at);
-	s->echoes = s->extras > 1 ? s->extras - 1 : 0;
-	s->extras = 0;
+		learn_pace(s, now - s->first_at);
+	s->echoes = s->spare;
+	begin_anew(s);
+	s->nudges = 0;
 	s->newest++;
 	s->packets++;
 	s->heard_at = now;
+}
+
+static struct session_step take_and_acknowledge(struct session *s, struct session_step step, int64_t now)
+{
+	take(s, now);
+	s->first_at = now;
 	return acknowledge(s, step, now);
+}
+
+/* True if our own repeats have caused this duplicate: its answer is under way. */
+static bool is_echo(struct session *s)
+{
+	if (s->echoes == 0)
+		return false;
+	s->echoes--;
+	if (s->late)
+		learn_pace(s, s->late);
+	s->late = 0;
+	return true;
 }
 
 /* The newest block has come again. */
@@ -103,19 +126,68 @@ static struct session_step taken_before(struct session *s, int64_t now)
 
 	s->resent++;
 	s->heard_at = now;
-	if (client_timed_out) {
+	s->quiet_at = now;
+	if (client_timed_out)
 		s->echoes = 0;
-	} else if (s->echoes > 0) {
-		s->echoes--;
+	else if (is_echo(s))
 		return nothing;
-	}
 	if (client_timed_out || !ack_under_way)
-		s->extras = 0;
+		begin_anew(s);
 	else if (s->extras > 0)
 		return nothing;
 	else
 		s->extras++;
 	return acknowledge(s, nothing, now);
+}
+
+/* ---- speaking up after silence ------------------------------------------------ */
+
+static int64_t repeat_wait(const struct session *s)
+{
+	int64_t wait = s->turn ? s->turn + 4 * s->turn_var : REPEAT_FIRST;
+
+	if (wait < REPEAT_MIN)
+		return REPEAT_MIN;
+	return wait < REPEAT_MAX ? wait : REPEAT_MAX;
+}
+
+static int64_t nudge_wait(const struct session *s)
+{
+	int64_t wait = NUDGE_WAITS * repeat_wait(s);
+
+	/* Four times as long each time. */
+	return (wait < NUDGE_MIN ? NUDGE_MIN : wait) << 2 * s->nudges;
+}
+
+/* When the silence has been too long; PL_TIME_FOREVER: all has been said. */
+static int64_t speak_at(const struct session *s)
+{
+	if (s->extras < EXTRAS_MAX)
+		return s->quiet_at + repeat_wait(s);
+	if (s->packets > 1 && s->nudges < NUDGES_MAX)
+		return s->quiet_at + nudge_wait(s);
+	return PL_TIME_FOREVER;
+}
+
+static struct session_step repeat(struct session *s, int64_t now)
+{
+	s->extras++;
+	if (s->extras > 1)
+		s->spare++;
+	return acknowledge(s, nothing, now);
+}
+
+static struct session_step nudge(struct session *s, int64_t now)
+{
+	struct session_step step = nothing;
+
+	s->nudges++;
+	s->spare++;
+	/* Foreseen, but they would have come by now; the answer to this must not be taken for one. */
+	s->echoes = 0;
+	s->quiet_at = now;
+	step.answer_size = wire_put_error(step.answer, WIRE_E_OTHER, "say again");
+	return step;
 }
 
 /* ---- the events -------------------------------------------------------------- */
@@ -131,6 +203,7 @@ static struct session_step open_file(struct session *s, const struct wire_packet
 		s->segment = p->segment;
 	s->packets = 1;
 	s->heard_at = now;
+	s->first_at = now;
 	change_state(s, SESSION_RECEIVING, "");
 	return acknowledge(s, (struct session_step){.op = SESSION_OPEN}, now);
 }
@@ -144,7 +217,13 @@ static struct session_step asked_again(struct session *s, const struct wire_pack
 	/* An ACK of block 0 would now pass for that of a later block. */
 	if (same && now - s->heard_at < RESTART_AFTER)
 		return nothing;
-	return (struct session_step){.op = SESSION_REPLACE};
+	return replace;
+}
+
+/* A name of its own shows that this is no late copy. */
+static struct session_step asked_while_closing(const struct session *s, const struct wire_packet *p)
+{
+	return strcmp(p->name, s->name) == 0 ? nothing : replace;
 }
 
 static bool passes_limit(const struct session *s, uint64_t offset, size_t size)
@@ -180,7 +259,9 @@ static struct session_step data(struct session *s, const struct wire_packet *p, 
 	struct session_step step = {
 		.op = SESSION_WRITE, .offset = s->offset, .data = p->payload, .size = size};
 	s->offset += size;
-	return take(s, step, now);
+	if (size > 0 && s->offset > s->end)
+		s->end = s->offset;
+	return take_and_acknowledge(s, step, now);
 }
 
 static struct session_step seek(struct session *s, const struct wire_packet *p, int64_t now)
@@ -191,16 +272,36 @@ static struct session_step seek(struct session *s, const struct wire_packet *p, 
 		return nothing;
 	if (passes_limit(s, offset, 0))
 		return session_fail(s, WIRE_E_FULL, "seeks past the size limit", now);
+	if (s->limits.max_seek && offset > s->end && offset - s->end > s->limits.max_seek)
+		return session_fail(s, WIRE_E_FULL, "seeks too far past the end", now);
 	s->offset = offset;
-	return take(s, nothing, now);
+	return take_and_acknowledge(s, nothing, now);
 }
 
 static struct session_step end_of_file(struct session *s, int64_t now)
 {
-	struct session_step step = take(s, (struct session_step){.op = SESSION_CLOSE}, now);
+	take(s, now);
+	s->eof_at = now;
+	change_state(s, SESSION_CLOSING, "");
+	return (struct session_step){.op = SESSION_CLOSE};
+}
 
-	change_state(s, SESSION_CLOSED, "");
-	return step;
+static struct session_step eof_again(struct session *s, const struct wire_packet *p, int64_t now)
+{
+	if (p->block != s->newest)
+		return nothing;
+	if (s->eof_acked)
+		return taken_before(s, now);
+	s->resent++;
+	s->heard_at = now;
+	(void)is_echo(s);
+	return nothing;
+}
+
+static struct session_step acknowledge_eof(struct session *s, int64_t now)
+{
+	s->eof_acked = true;
+	return acknowledge(s, nothing, now);
 }
 
 /* DATA, SEEK or EOF while the file is open. */
@@ -242,15 +343,26 @@ static struct session_step receiving_tick(struct session *s, int64_t now)
 		change_state(s, SESSION_GONE, "the client went silent");
 		return (struct session_step){.op = SESSION_ABANDON};
 	}
-	if (!may_repeat(s) || now < repeat_at(s))
+	if (now < speak_at(s))
 		return nothing;
-	s->extras++;
-	return acknowledge(s, nothing, now);
+	return s->extras < EXTRAS_MAX ? repeat(s, now) : nudge(s, now);
+}
+
+static struct session_step closing_tick(struct session *s, int64_t now)
+{
+	if (s->eof_acked || now - s->eof_at < CLOSING_PATIENCE)
+		return nothing;
+	return acknowledge_eof(s, now);
+}
+
+static int64_t linger_end(const struct session *s)
+{
+	return (s->heard_at > s->acked_at ? s->heard_at : s->acked_at) + LINGER;
 }
 
 static struct session_step linger_tick(struct session *s, int64_t now)
 {
-	if (now - s->heard_at >= LINGER)
+	if (now >= linger_end(s))
 		change_state(s, SESSION_GONE, "");
 	return nothing;
 }
@@ -272,11 +384,14 @@ struct session_step session_packet(struct session *s, const struct wire_packet *
 		return block(s, p, now);
 	case AT(SESSION_RECEIVING, WIRE_ERROR):
 		return peer_error(s, p);
+	case AT(SESSION_CLOSING, WIRE_WRQ):
+		return asked_while_closing(s, p);
+	case AT(SESSION_CLOSING, WIRE_EOF):
 	case AT(SESSION_CLOSED, WIRE_EOF):
-		return p->block == s->newest ? taken_before(s, now) : nothing;
+		return eof_again(s, p, now);
 	case AT(SESSION_CLOSED, WIRE_WRQ):
 	case AT(SESSION_FAILED, WIRE_WRQ):
-		return (struct session_step){.op = SESSION_REPLACE};
+		return replace;
 	case AT(SESSION_FAILED, WIRE_DATA):
 	case AT(SESSION_FAILED, WIRE_SEEK):
 	case AT(SESSION_FAILED, WIRE_EOF):
@@ -288,25 +403,47 @@ struct session_step session_packet(struct session *s, const struct wire_packet *
 
 struct session_step session_tick(struct session *s, int64_t now)
 {
-	if (s->state == SESSION_RECEIVING)
+	switch (s->state) {
+	case SESSION_RECEIVING:
 		return receiving_tick(s, now);
-	return s->state == SESSION_GONE ? nothing : linger_tick(s, now);
+	case SESSION_CLOSING:
+		return closing_tick(s, now);
+	case SESSION_NEW:
+	case SESSION_CLOSED:
+	case SESSION_FAILED:
+		return linger_tick(s, now);
+	case SESSION_GONE:
+		break;
+	}
+	return nothing;
 }
 
 int64_t session_deadline(const struct session *s)
 {
-	int64_t end = s->heard_at + (s->state == SESSION_RECEIVING ? s->limits.idle_timeout : LINGER);
+	if (s->state == SESSION_CLOSING)
+		return s->eof_acked ? PL_TIME_FOREVER : s->eof_at + CLOSING_PATIENCE;
+	if (s->state != SESSION_RECEIVING)
+		return linger_end(s);
 
-	if (may_repeat(s) && repeat_at(s) < end)
-		return repeat_at(s);
-	return end;
+	int64_t dead = s->heard_at + s->limits.idle_timeout;
+	return speak_at(s) < dead ? speak_at(s) : dead;
+}
+
+struct session_step session_closed(struct session *s, int64_t now)
+{
+	/* Not change_state(): the caller may have said why the file is incomplete. */
+	s->state = SESSION_CLOSED;
+	return s->eof_acked ? nothing : acknowledge_eof(s, now);
 }
 
 struct session_step session_fail(struct session *s, enum wire_code code, const char *reason, int64_t now)
 {
+	struct session_step step = nothing;
+
 	change_state(s, SESSION_FAILED, reason);
 	s->code = code;
-	struct session_step step = refuse(s, now);
+	if (!s->eof_acked)
+		step = refuse(s, now);
 	step.op = SESSION_ABANDON;
 	return step;
 }

@@ -8,21 +8,23 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "base/fs.h"
+#include "base/gz.h"
+#include "base/sparse.h"
 #include "base/text.h"
-#include "orchestrator/core/sparse.h"
 
 #define IN_SIZE (128 * 1024)
 #define OUT_SIZE (256 * 1024) /* a multiple of the sparse writer's block */
 
 struct decoder {
 	int in_fd;
+	uint64_t start;
 	uint64_t pos; /* next offset to read */
 	uint64_t end;
-	z_stream z;
-	bool z_ready;
+	const struct pl_wait *wait;
+	struct gz *gz;
+	struct gz_io io;
 	uint8_t *in;
 	uint8_t *out;
 	struct sparse sink;
@@ -55,18 +57,17 @@ static void verdict(struct decoder *d, enum gunzip_status status, const char *de
 	d->done = true;
 }
 
-/* Moves what is left of the input to the front and reads behind it. */
 static struct pl_error *refill(struct decoder *d)
 {
-	size_t left = d->z.avail_in;
-	if (left > 0)
-		memmove(d->in, d->z.next_in, left);
-	d->z.next_in = d->in;
-	while (left < IN_SIZE && d->pos < d->end) {
+	size_t got = 0;
+	struct pl_error *e = pl_wait_check(d->wait);
+	if (e)
+		return e;
+	while (got < IN_SIZE && d->pos < d->end) {
 		uint64_t want = d->end - d->pos;
-		if (want > IN_SIZE - left)
-			want = IN_SIZE - left;
-		ssize_t n = pread(d->in_fd, d->in + left, (size_t)want, (off_t)d->pos);
+		if (want > IN_SIZE - got)
+			want = IN_SIZE - got;
+		ssize_t n = pread(d->in_fd, d->in + got, (size_t)want, (off_t)d->pos);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -74,55 +75,45 @@ static struct pl_error *refill(struct decoder *d)
 				PL_ERR_LAB, errno, "cannot read at offset %llu", (unsigned long long)d->pos);
 		if (n == 0)
 			d->end = d->pos;
-		left += (size_t)n;
+		got += (size_t)n;
 		d->pos += (uint64_t)n;
 	}
-	d->z.avail_in = (uInt)left;
+	d->io.in = d->in;
+	d->io.in_left = got;
 	return NULL;
 }
 
-static bool starts_member(const struct decoder *d)
+static void end_ok(struct decoder *d)
 {
-	return d->z.avail_in >= 2 && d->z.next_in[0] == 0x1f && d->z.next_in[1] == 0x8b;
-}
-
-static void check_start(struct decoder *d)
-{
-	if (d->z.avail_in == 0)
-		verdict(d, GUNZIP_TRUNCATED, "the file is empty");
-	else if (d->z.avail_in == 1 && d->in[0] == 0x1f)
-		verdict(d, GUNZIP_TRUNCATED, "cut within the gzip header");
-	else if (!starts_member(d))
-		verdict(d, GUNZIP_NOT_GZIP, "no gzip header at the start");
-}
-
-/* A member is complete: another one, the end, or something else behind it. */
-static struct pl_error *next_member(struct decoder *d)
-{
-	d->ret->members++;
-	if (d->z.avail_in < 2) {
-		struct pl_error *e = refill(d);
-		if (e)
-			return e;
-	}
-	if (starts_member(d)) {
-		inflateReset(&d->z);
-		return NULL;
-	}
 	verdict(d, GUNZIP_OK, "");
-	d->ret->trailing = d->end - d->pos + d->z.avail_in;
+	d->ret->trailing = gz_padding(d->gz) + d->io.in_left + (d->end - d->pos);
 	if (d->ret->trailing > 0)
 		snprintf(d->ret->detail, sizeof d->ret->detail, "%llu bytes after the end of the gzip data",
 			(unsigned long long)d->ret->trailing);
-	return NULL;
 }
 
-static void give_up(struct decoder *d, int code)
+/* There is no more input, or the decoder wants no more. */
+static void conclude(struct decoder *d, enum gz_phase phase)
 {
-	if (code == Z_NEED_DICT)
-		verdict(d, GUNZIP_CORRUPT, "asks for a dictionary");
-	else
-		verdict(d, GUNZIP_CORRUPT, d->z.msg ? d->z.msg : "cannot be decoded");
+	switch (phase) {
+	case GZ_START:
+		verdict(d, GUNZIP_TRUNCATED,
+			d->pos == d->start ? "the file is empty" : "cut within the gzip header");
+		break;
+	case GZ_MEMBER:
+		verdict(d, GUNZIP_TRUNCATED, "cut before the end of the gzip data");
+		break;
+	case GZ_BETWEEN:
+	case GZ_TRAILING:
+		end_ok(d);
+		break;
+	case GZ_CORRUPT:
+		verdict(d, GUNZIP_CORRUPT, gz_detail(d->gz));
+		break;
+	case GZ_OTHER:
+		verdict(d, GUNZIP_NOT_GZIP, "no gzip header at the start");
+		break;
+	}
 }
 
 /* Cuts what would pass the limit; true while there is room. */
@@ -135,37 +126,39 @@ static bool within_limit(struct decoder *d, size_t *made)
 	return false;
 }
 
-/* One turn: read, inflate into the whole output window, write. */
+/* Fills the output window as far as the input goes; *over: nothing will follow. */
+static struct pl_error *fill(struct decoder *d, enum gz_phase *phase, bool *over)
+{
+	d->io.out = d->out;
+	d->io.out_left = OUT_SIZE;
+	for (;;) {
+		*phase = gz_decode(d->gz, &d->io);
+		*over = *phase >= GZ_TRAILING || (d->io.out_left > 0 && d->pos == d->end);
+		if (*over || d->io.out_left == 0)
+			return NULL;
+		struct pl_error *e = refill(d);
+		if (e)
+			return e;
+	}
+}
+
+/* One turn: read, decode into the whole output window, write. */
 static struct pl_error *turn(struct decoder *d)
 {
-	struct pl_error *e;
-	int code = Z_OK;
-
-	d->z.next_out = d->out;
-	d->z.avail_out = OUT_SIZE;
-	while (d->z.avail_out > 0 && code == Z_OK) {
-		if (d->z.avail_in == 0) {
-			e = refill(d);
-			if (e)
-				return e;
-		}
-		code = inflate(&d->z, Z_NO_FLUSH);
-	}
-	if (code == Z_MEM_ERROR)
-		return pl_error_nomem();
-	size_t made = OUT_SIZE - d->z.avail_out;
+	enum gz_phase phase = GZ_START;
+	bool over = false;
+	struct pl_error *e = fill(d, &phase, &over);
+	if (e)
+		return e;
+	size_t made = OUT_SIZE - d->io.out_left;
 	bool fits = within_limit(d, &made);
 	e = sparse_write(&d->sink, d->out, made);
 	if (e)
 		return e;
 	if (!fits)
 		verdict(d, GUNZIP_TOO_BIG, "decodes to more than the limit");
-	else if (code == Z_STREAM_END)
-		return next_member(d);
-	else if (code == Z_BUF_ERROR)
-		verdict(d, GUNZIP_TRUNCATED, "cut before the end of the gzip data");
-	else if (code != Z_OK)
-		give_up(d, code);
+	else if (over)
+		conclude(d, phase);
 	return NULL;
 }
 
@@ -175,31 +168,20 @@ static struct pl_error *decoder_init(struct decoder *d)
 	d->out = malloc(OUT_SIZE);
 	if (!d->in || !d->out)
 		return pl_error_nomem();
-	/* 16: a gzip wrapper, whose CRC and length zlib verifies */
-	if (inflateInit2(&d->z, 16 + MAX_WBITS) != Z_OK)
-		return pl_error_nomem();
-	d->z_ready = true;
-	return NULL;
+	return gz_create(&d->gz);
 }
 
 static void decoder_deinit(struct decoder *d)
 {
-	if (d->z_ready)
-		inflateEnd(&d->z);
+	gz_destroy(d->gz);
 	free(d->in);
 	free(d->out);
 }
 
-static struct pl_error *decode(struct decoder *d, const struct pl_wait *w)
+static struct pl_error *decode(struct decoder *d)
 {
-	struct pl_error *e = refill(d);
-	if (e)
-		return e;
-	check_start(d);
 	while (!d->done) {
-		e = pl_wait_check(w);
-		if (!e)
-			e = turn(d);
+		struct pl_error *e = turn(d);
 		if (e)
 			return e;
 	}
@@ -209,8 +191,13 @@ static struct pl_error *decode(struct decoder *d, const struct pl_wait *w)
 struct pl_error *gunzip_range(int in_fd, uint64_t offset, uint64_t length, int out_fd, uint64_t max_out,
 	const struct pl_wait *w, struct gunzip_result *ret)
 {
-	struct decoder d = {
-		.in_fd = in_fd, .pos = offset, .sink = {.fd = out_fd}, .max_out = max_out, .ret = ret};
+	struct decoder d = {.in_fd = in_fd,
+		.start = offset,
+		.pos = offset,
+		.wait = w,
+		.sink = {.fd = out_fd},
+		.max_out = max_out,
+		.ret = ret};
 	struct stat st;
 
 	memset(ret, 0, sizeof *ret);
@@ -221,9 +208,13 @@ struct pl_error *gunzip_range(int in_fd, uint64_t offset, uint64_t length, int o
 		d.end = d.pos;
 	struct pl_error *e = decoder_init(&d);
 	if (!e)
-		e = decode(&d, w);
+		e = decode(&d);
 	ret->bytes_out = d.sink.size;
-	ret->bytes_in = d.pos - offset - d.z.avail_in;
+	ret->bytes_in = d.pos - offset - d.io.in_left;
+	if (d.gz) {
+		ret->bytes_in -= gz_padding(d.gz);
+		ret->members = gz_members(d.gz);
+	}
 	decoder_deinit(&d);
 	return e;
 }

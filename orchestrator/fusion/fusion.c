@@ -5,6 +5,9 @@
  * vmrun also starts and stops a VM when the REST service fails at it (no
  * answer, or a status of 500 and above), never without a warning: putting a lab
  * back must not depend on a service that has died in the meantime.
+ *
+ * vmrest makes up new ids whenever it starts. One that it does not know any
+ * more is looked up again by the .vmx, which lasts.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +29,9 @@ struct vm_host {
 	struct vmrest *rest;
 	struct vmrun run;
 	const struct pl_log *log;
+	/* The VM whose id was found anew, and the id; NULL: none yet. */
+	char *renewed_vmx;
+	char *renewed_id;
 };
 
 static bool is_final(const struct pl_error *e)
@@ -61,10 +67,97 @@ static struct pl_error *fusion_find(
 	return e;
 }
 
+/* ---- calls on a VM: by an id that may have to be found anew -------------------- */
+
+static const char *id_of(const struct vm_host *h, const struct vm *vm)
+{
+	return h->renewed_vmx && !strcmp(h->renewed_vmx, vm->vmx) ? h->renewed_id : vm->id;
+}
+
+/* True if the VM has another id by now. */
+static bool renew_id(struct vm_host *h, const struct vm *vm, const struct pl_wait *w)
+{
+	struct lab_vm sel = {.vmx = vm->vmx};
+	struct vm found;
+	struct pl_error *e = fusion_find(h, &sel, w, &found);
+	bool changed = !e && strcmp(found.id, id_of(h, vm));
+	char line[512];
+
+	if (e)
+		pl_log(h->log, PL_LOG_DEBUG, "%s", pl_error_line(e, line, sizeof(line)));
+	pl_error_free(e);
+	if (changed) {
+		pl_log(h->log, PL_LOG_WARN, "vmrest has another id for %s than before: it was restarted",
+			vm->vmx);
+		free(h->renewed_vmx);
+		free(h->renewed_id);
+		/* As the run knows it: the service may write the path in another way. */
+		h->renewed_vmx = strdup(vm->vmx);
+		h->renewed_id = found.id;
+		found.id = NULL;
+		changed = h->renewed_vmx != NULL;
+	}
+	vm_deinit(&found);
+	return changed;
+}
+
+struct rest_call {
+	struct pl_error *(*send)(
+		struct vmrest *r, const char *id, const struct rest_call *c, const struct pl_wait *w);
+	const char *word;
+	void *ret;
+	size_t *count;
+};
+
+static struct pl_error *call_vm(
+	struct vm_host *h, const struct vm *vm, const struct rest_call *c, const struct pl_wait *w)
+{
+	struct pl_error *e = c->send(h->rest, id_of(h, vm), c, w);
+
+	if (!e || is_final(e) || vmrest_status(h->rest) != 404 || !renew_id(h, vm, w))
+		return e;
+	pl_error_free(e);
+	return c->send(h->rest, id_of(h, vm), c, w);
+}
+
+static struct pl_error *send_power(
+	struct vmrest *r, const char *id, const struct rest_call *c, const struct pl_wait *w)
+{
+	return vmrest_power(r, id, w, c->ret);
+}
+
+static struct pl_error *send_change(
+	struct vmrest *r, const char *id, const struct rest_call *c, const struct pl_wait *w)
+{
+	return vmrest_power_change(r, id, c->word, w);
+}
+
+static struct pl_error *send_nics(
+	struct vmrest *r, const char *id, const struct rest_call *c, const struct pl_wait *w)
+{
+	return vmrest_nics(r, id, w, c->ret, c->count);
+}
+
+static struct pl_error *send_ip(
+	struct vmrest *r, const char *id, const struct rest_call *c, const struct pl_wait *w)
+{
+	return vmrest_ip(r, id, w, c->ret);
+}
+
+static struct pl_error *send_nicips(
+	struct vmrest *r, const char *id, const struct rest_call *c, const struct pl_wait *w)
+{
+	return vmrest_nicips(r, id, w, c->ret, c->count);
+}
+
+/* ---- power --------------------------------------------------------------------- */
+
 static struct pl_error *fusion_power(
 	struct vm_host *h, const struct vm *vm, const struct pl_wait *w, enum vm_power *ret)
 {
-	return vmrest_power(h->rest, vm->id, w, ret);
+	const struct rest_call c = {.send = send_power, .ret = ret};
+
+	return call_vm(h, vm, &c, w);
 }
 
 /* vmrun knows who runs, and cannot tell a suspended VM from one that is off. */
@@ -88,7 +181,7 @@ static struct pl_error *listed_power(
 static struct pl_error *look(
 	struct vm_host *h, const struct vm *vm, const struct pl_wait *w, enum vm_power *ret)
 {
-	struct pl_error *e = vmrest_power(h->rest, vm->id, w, ret);
+	struct pl_error *e = fusion_power(h, vm, w, ret);
 	struct pl_error *second;
 	char line[512];
 
@@ -158,7 +251,8 @@ static bool has_taken(struct vm_host *h, const struct vm *vm, enum vm_power want
 static struct pl_error *ask_rest(struct vm_host *h, const struct vm *vm, const char *word,
 	enum vm_power wanted, const struct pl_wait *w, bool *ill)
 {
-	struct pl_error *e = vmrest_power_change(h->rest, vm->id, word, w);
+	const struct rest_call c = {.send = send_change, .word = word};
+	struct pl_error *e = call_vm(h, vm, &c, w);
 	char line[512];
 
 	*ill = e && rest_is_ill(h, e, w);
@@ -286,8 +380,9 @@ static struct pl_error *fusion_nics(
 	struct vm_host *h, const struct vm *vm, const struct pl_wait *w, struct vm_nic ret[8], size_t *count)
 {
 	struct vmrest_nic nics[8];
+	const struct rest_call c = {.send = send_nics, .ret = nics, .count = count};
 	struct vmx v;
-	struct pl_error *e = vmrest_nics(h->rest, vm->id, w, nics, count);
+	struct pl_error *e = call_vm(h, vm, &c, w);
 	char line[512];
 
 	if (e)
@@ -334,10 +429,12 @@ static struct pl_error *ask_source(
 	struct pl_error *e;
 
 	if (!strcmp(source, "ip")) {
-		e = vmrest_ip(h->rest, vm->id, &own, ips[0]);
+		const struct rest_call q = {.send = send_ip, .ret = ips[0]};
+		e = call_vm(h, vm, &q, &own);
 		count = 1;
 	} else if (!strcmp(source, "nicips")) {
-		e = vmrest_nicips(h->rest, vm->id, &own, ips, &count);
+		const struct rest_call q = {.send = send_nicips, .ret = ips, .count = &count};
+		e = call_vm(h, vm, &q, &own);
 	} else {
 		e = vmrun_guest_ip(&h->run, vm->vmx, &own, ips[0]);
 		count = 1;
@@ -377,6 +474,8 @@ static void fusion_destroy(struct vm_host *h)
 		return;
 	vmrest_close(h->rest);
 	vmrun_deinit(&h->run);
+	free(h->renewed_vmx);
+	free(h->renewed_id);
 	free(h);
 }
 

@@ -3,52 +3,7 @@
 # shellcheck disable=SC2317 # most functions are called by check, by name
 set -u
 . tests/cli/lib.sh
-server=
-stop() {
-	[ -z "$server" ] || kill "$server" 2>/dev/null
-	[ -z "$server" ] || wait "$server" 2>/dev/null
-	server=
-}
-trap 'stop; rm -rf "$dir"' EXIT
-has() { grep -qF -- "$1" "$dir/out"; }
-until_has() { # until_has TEXT: a line of the server, or ten seconds
-	tries=0
-	until has "$1"; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 1000 ] || return 1
-		sleep 0.01
-	done
-}
-# serve [OPTION...]: a server with JSON events in the background, its port in $port.
-serve() {
-	stop
-	: >"$dir/out"
-	"$PANICLAB" serve --bind 127.0.0.1 --port 0 --dir "$dir/dumps" --json "$@" >"$dir/out" 2>"$dir/err" &
-	server=$!
-	until_has '"event":"listening"' || return 1
-	port=$(sed -n 's/.*"event":"listening".*"port":\([0-9]*\).*/\1/p' "$dir/out")
-}
-send() { "$BUILD/kernsim" send --server "127.0.0.1:$port" --from 127.0.0.2 --timeout 60s "$@" >"$dir/sent" 2>&1; }
-ends() { # ends CODE: the server does within ten seconds, with that exit code
-	tries=0
-	while kill -0 "$server" 2>/dev/null && [ "$tries" -lt 1000 ]; do
-		tries=$((tries + 1))
-		sleep 0.01
-	done
-	kill "$server" 2>/dev/null && return 1
-	wait "$server"
-	code=$?
-	server=
-	[ "$code" = "$1" ]
-}
-# field EVENT NAME KEY: a value from the last such event of that file.
-field() {
-	grep "\"event\":\"$1\"" "$dir/out" | grep "\"name\":\"$2\"" | tail -n 1 |
-		sed -n "s/.*\"$3\":\"\{0,1\}\([^\",}]*\).*/\1/p"
-}
-is() { [ "$(field "$1" "$2" "$3")" = "$4" ]; }
-is_file() { cmp -s "$dir/$1" "$dir/dumps/$2"; }
-absent() { [ ! -e "$dir/dumps/$1" ]; }
+. tests/cli/lib-serve.sh
 mode_is_0600() { [ -n "$(find "$dir/dumps/$1" -perm 600)" ]; }
 
 "$BUILD/kernsim" core --size 4M --out "$dir/core" >/dev/null || exit 1
@@ -107,7 +62,7 @@ check "and nothing is made" [ ! -e "$dir/evil" ]
 # ---- several at once ----
 senders=
 for i in 1 2 3 4; do
-	"$BUILD/kernsim" send --server "127.0.0.1:$port" --from "127.0.0.$((i + 1))" --file "$dir/core.gz" --name "many-$i.gz" \
+	"$BUILD/kernsim" send --server "127.0.0.1:$port" --from "$net.$((i + 1))" --file "$dir/core.gz" --name "many-$i.gz" \
 		>/dev/null 2>&1 &
 	senders="$senders $!"
 done
@@ -115,7 +70,7 @@ for s in $senders; do wait "$s"; done
 for i in 1 2 3 4; do check "guest $i of 4 at once" is_file core.gz "many-$i.gz"; done
 
 # ---- signals ----
-"$BUILD/kernsim" send --server "127.0.0.1:$port" --from 127.0.0.2 --generate 1G --name core-stopped --timeout 30s \
+"$BUILD/kernsim" send --server "127.0.0.1:$port" --from "$net.2" --generate 1G --name core-stopped --timeout 30s \
 	>/dev/null 2>&1 &
 sender=$!
 until_has '"name":"core-stopped"'

@@ -43,6 +43,8 @@ static void check_answer(const struct model *m, const struct session_step *step)
 		CHECK(p.block == m->session.newest && p.block == (uint32_t)(m->blocks - 1));
 		CHECK(p.features == 0 || m->blocks == 1);
 		CHECK(m->open || m->ended);
+	} else if (m->session.state == SESSION_RECEIVING) {
+		CHECK(p.block == WIRE_E_OTHER && m->blocks > 1);
 	} else {
 		CHECK(m->session.state == SESSION_FAILED);
 	}
@@ -91,6 +93,10 @@ static void take(struct model *m, const uint8_t *bytes, size_t size, bool fails,
 	bool has_op = step.op == SESSION_OPEN || step.op == SESSION_WRITE || step.op == SESSION_CLOSE;
 	if (!fails || !has_op) {
 		check(m, &step);
+		if (step.op == SESSION_CLOSE) {
+			step = session_closed(&m->session, now);
+			check(m, &step);
+		}
 		return;
 	}
 	step = session_fail(&m->session, WIRE_E_FULL, "failed", now);

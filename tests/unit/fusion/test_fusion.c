@@ -27,6 +27,7 @@ struct machine {
 	bool ill;               /* every call on the VM is a 500 */
 	const char *vms;        /* body of GET /vms */
 	const char *nic, *ip, *nicips;
+	const char *id;  /* NULL: VM1 */
 	char words[128]; /* of the PUTs */
 	char out[4096];
 };
@@ -73,6 +74,14 @@ static struct script_reply get_power(struct machine *m)
 	return say(m, "200 OK", body);
 }
 
+static bool asks(const struct machine *m, const char *request, const char *method, const char *what)
+{
+	char line[100];
+
+	snprintf(line, sizeof(line), "%s /api/vms/%s/%s ", method, m->id ? m->id : "VM1", what);
+	return strstr(request, line) != NULL;
+}
+
 static struct script_reply service(struct script_server *s, const char *request, int number)
 {
 	struct machine *m = s->arg;
@@ -83,15 +92,15 @@ static struct script_reply service(struct script_server *s, const char *request,
 		return say(m, "200 OK", m->vms);
 	if (m->ill)
 		return say(m, "500 Internal Server Error", missing);
-	if (strstr(request, "PUT /api/vms/VM1/power"))
+	if (asks(m, request, "PUT", "power"))
 		return put_power(m, request);
-	if (strstr(request, "GET /api/vms/VM1/power"))
+	if (asks(m, request, "GET", "power"))
 		return get_power(m);
-	if (strstr(request, "GET /api/vms/VM1/nic "))
+	if (asks(m, request, "GET", "nic"))
 		return say(m, "200 OK", m->nic);
-	if (strstr(request, "GET /api/vms/VM1/ip "))
+	if (asks(m, request, "GET", "ip"))
 		return m->ip ? say(m, "200 OK", m->ip) : say(m, "500 x", missing);
-	if (strstr(request, "GET /api/vms/VM1/nicips "))
+	if (asks(m, request, "GET", "nicips"))
 		return m->nicips ? say(m, "200 OK", m->nicips) : say(m, "404 x", missing);
 	return (struct script_reply){SCRIPT_SEND, "HTTP/1.1 404 Not Found\r\n\r\n404 page not found\n"};
 }
@@ -327,6 +336,98 @@ static void vmrun_takes_over_when_the_service_is_gone(void **state)
 	temp_remove(&x.dir);
 }
 
+/* vmrest has been restarted: only the path leads to the VM now. */
+static void vm_with_a_new_id_is_found_again(void **state)
+{
+	struct fixture x;
+	struct vm_nic nics[8];
+	struct vm_address at[16];
+	enum vm_power power;
+	size_t count = 0;
+	char body[512];
+
+	(void)state;
+	set_up(&x, "exit 1\n");
+	snprintf(body, sizeof(body),
+		"[{\"id\":\"VM1\",\"path\":\"/x/other.vmx\"},{\"id\":\"VM9\",\"path\":\"%s\"}]", x.vmx);
+	x.m.id = "VM9";
+	x.m.vms = body;
+	x.m.nic = "{\"num\":0,\"nics\":[]}";
+	x.m.ip = "{\"ip\":\"172.16.5.130\"}";
+	x.m.nicips = "{\"nics\":[{\"mac\":\"00:50:56:aa:bb:cc\",\"ip\":[\"172.16.5.131/24\"]}]}";
+	script_go(x.s);
+	assert_null(x.b.ops->power(x.b.host, &x.vm, &x.w, &power));
+	assert_int_equal(power, VM_POWER_OFF);
+	/* asked, not known, looked for, asked again; the run keeps its own struct vm */
+	assert_int_equal(atomic_load(&x.s->count), 3);
+	assert_string_equal(x.vm.id, "VM1");
+	assert_null(x.b.ops->start(x.b.host, &x.vm, &x.w));
+	assert_string_equal(x.m.words, "on ");
+	assert_null(x.b.ops->nics(x.b.host, &x.vm, &x.w, nics, &count));
+	assert_null(x.b.ops->addresses(x.b.host, &x.vm, &x.w, at, &count));
+	assert_int_equal(count, 2);
+	tear_down(&x);
+}
+
+/* Each call that may come first finds it. */
+static void every_call_finds_a_new_id(void **state)
+{
+	(void)state;
+	for (int first = 0; first < 3; first++) {
+		struct fixture x;
+		struct vm_nic nics[8];
+		struct vm_address at[16];
+		size_t count = 0;
+		char body[512];
+
+		set_up(&x, "exit 1\n");
+		snprintf(body, sizeof(body), "[{\"id\":\"VM9\",\"path\":\"%s\"}]", x.vmx);
+		x.m.id = "VM9";
+		x.m.vms = body;
+		x.m.state = "poweredOn";
+		x.m.nic = "{\"num\":0,\"nics\":[]}";
+		x.m.nicips = "{\"nics\":[{\"mac\":\"00:50:56:aa:bb:cc\",\"ip\":[\"172.16.5.131/24\"]}]}";
+		script_go(x.s);
+		if (first == 0)
+			assert_null(x.b.ops->stop(x.b.host, &x.vm, true, &x.w));
+		if (first == 1)
+			assert_null(x.b.ops->nics(x.b.host, &x.vm, &x.w, nics, &count));
+		if (first == 2) {
+			assert_null(x.b.ops->addresses(x.b.host, &x.vm, &x.w, at, &count));
+			assert_int_equal(count, 1);
+		}
+		tear_down(&x);
+	}
+}
+
+/* A VM that is known no more, and one that is not there under another id either. */
+static void unknown_id_stays_an_error(void **state)
+{
+	static const char *const lists[] = {"[]", "the same", "nonsense"};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct fixture x;
+		struct pl_error *e;
+		enum vm_power power;
+		char body[512], line[512];
+
+		set_up(&x, NULL);
+		snprintf(body, sizeof(body), i == 1 ? "[{\"id\":\"VM1\",\"path\":\"%s\"}]" : "%s",
+			i == 1 ? x.vmx : lists[i]);
+		x.m.id = "gone";
+		x.m.vms = body;
+		script_go(x.s);
+		e = x.b.ops->power(x.b.host, &x.vm, &x.w, &power);
+		pl_error_line(e, line, sizeof(line));
+		assert_non_null(strstr(line, "GET /api/vms/VM1/power: 404"));
+		pl_error_free(e);
+		assert_int_equal(atomic_load(&x.s->count), 2);
+		expect_vmrun_untouched(&x);
+		tear_down(&x);
+	}
+}
+
 static void find_asks_the_service(void **state)
 {
 	struct fixture x;
@@ -463,6 +564,9 @@ int main(void)
 		cmocka_unit_test(refusal_is_no_reason_for_vmrun),
 		cmocka_unit_test(vmrun_takes_over_when_the_service_is_ill),
 		cmocka_unit_test(vmrun_takes_over_when_the_service_is_gone),
+		cmocka_unit_test(vm_with_a_new_id_is_found_again),
+		cmocka_unit_test(every_call_finds_a_new_id),
+		cmocka_unit_test(unknown_id_stays_an_error),
 		cmocka_unit_test(find_asks_the_service),
 		cmocka_unit_test(nics_know_their_device_from_the_vmx),
 		cmocka_unit_test(addresses_in_order_and_once),

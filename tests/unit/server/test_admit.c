@@ -89,7 +89,8 @@ static void test_rate(void **state)
 	assert_int_equal(admitted(&a, 10, START + 249 * PL_MS), 0);
 	assert_int_equal(admitted(&a, 10, START + 250 * PL_MS), 1);
 	assert_int_equal(admitted(&a, 10, START + 800 * PL_MS), 2);
-	/* An hour does not save up more than a second does. */
+	/* Seconds do not save up more than one does. */
+	assert_int_equal(admitted(&a, 100, START + 5 * PL_SECOND), 4);
 	assert_int_equal(admitted(&a, 100, START + 3600 * PL_SECOND), 4);
 	/* Neither does a clock that steps back. */
 	assert_int_equal(admitted(&a, 100, START), 0);

@@ -58,7 +58,7 @@ static const struct note example = {
 	.size = 1200,
 	.packets = 7,
 	.resent = 2,
-	.gzip = SERVER_GZIP_TRUNCATED,
+	.gzip = "truncated",
 	.core = "/dumps/core-a",
 	.started = "2026-01-31T23:59:58.123Z",
 	.ended = "2026-01-31T23:59:59.123Z",
@@ -118,12 +118,14 @@ static void test_hostile_strings(void **state)
 	n.reason = "say \"no\"\n\xff\\ \xc3\xa4";
 	n.core = NULL;
 	n.started = NULL;
-	n.bytes = UINT64_MAX;
+	n.bytes = UINT64_MAX - 1;
+	n.packets = NOTE_UNKNOWN;
 	assert_null(note_write(dir_fd, "x", &n));
 	json_t *o = load("x.json");
 	assert_string_equal(str(o, "reason"), "say \"no\"\\n\\xff\\ \xc3\xa4");
 	assert_true(json_is_null(json_object_get(o, "core")));
 	assert_true(json_is_null(json_object_get(o, "started")));
+	assert_true(json_is_null(json_object_get(o, "packets")));
 	assert_int_equal(num(o, "bytes"), INT64_MAX);
 	json_decref(o);
 }

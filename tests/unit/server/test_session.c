@@ -7,6 +7,7 @@
  *   > EOF BLOCK    > ERROR CODE
  *   + MS                    time passes; due ticks run, their answers follow
  *   fail CODE               the op before failed
+ *   closed                  the file is durable
  *   newest BLOCK            sets the state as after that many blocks
  *   < ACK BLOCK [MASK]    < ERROR CODE    < WRITE OFFSET SIZE
  *   < OPEN  < CLOSE  < ABANDON  < REPLACE
@@ -154,6 +155,9 @@ static void run_line(struct script *x, const char *line)
 		struct session_step step =
 			session_fail(&x->session, (enum wire_code)strtol(line + 5, NULL, 10), "why", x->now);
 		record(x, &step);
+	} else if (strcmp(line, "closed") == 0) {
+		struct session_step step = session_closed(&x->session, x->now);
+		record(x, &step);
 	} else if (strncmp(line, "newest ", 7) == 0) {
 		x->session.newest = (uint32_t)strtoul(line + 7, NULL, 10);
 		x->session.packets = (uint64_t)x->session.newest + 1;
@@ -170,7 +174,8 @@ struct scenario {
 static void run_scenario(void **state)
 {
 	const struct scenario *scenario = *state;
-	const struct session_limits limits = {.max_size = 1000000, .idle_timeout = 60 * PL_SECOND};
+	const struct session_limits limits = {
+		.max_size = 1000000, .max_seek = 600000, .idle_timeout = 60 * PL_SECOND};
 	struct script x = {.now = 1000 * PL_SECOND};
 	const char *at = scenario->script;
 
@@ -192,7 +197,7 @@ static void run_scenario(void **state)
 #define ONE OPENED "> DATA 1 1406\n< WRITE 0 1406\n< ACK 1\n"
 
 static struct scenario scenarios[] = {
-	{"a core", ONE "> DATA 2 10\n< WRITE 1406 10\n< ACK 2\n> EOF 3\n< CLOSE\n< ACK 3\nis closed"},
+	{"a core", ONE "> DATA 2 10\n< WRITE 1406 10\n< ACK 2\n> EOF 3\n< CLOSE\nclosed\n< ACK 3\nis closed"},
 	{"features are agreed to as far as both know them", "> WRQ core 255 1406\n< OPEN\n< ACK 0 3"},
 	{"an old kernel gets no features and small packets",
 		"> WRQ core - -\n< OPEN\n< ACK 0\n> DATA 1 600\n< WRITE 0 512\n< ACK 1\n"
@@ -226,9 +231,10 @@ static struct scenario scenarios[] = {
 	{"a WRQ again gets the same answer", OPENED "> WRQ core.gz 3 1406\n< ACK 0 3"},
 	{"but not once blocks have come", ONE "> WRQ core.gz 3 1406\n> DATA 2 1\n< WRITE 1406 1\n< ACK 2"},
 	{"a guest that begins again after silence",
-		ONE "+ 6000\n< ACK 1\n< ACK 1\n> WRQ core.gz 3 1406\n< REPLACE"},
+		ONE "+ 6000\n< ACK 1\n< ACK 1\n< ERROR 0\n< ERROR 0\n> WRQ core.gz 3 1406\n< REPLACE"},
 	{"another name is another transfer", ONE "> WRQ paniclog 3 1406\n< REPLACE"},
-	{"and after the end as well", OPENED "> EOF 1\n< CLOSE\n< ACK 1\n> WRQ core.gz 3 1406\n< REPLACE"},
+	{"and after the end as well",
+		OPENED "> EOF 1\n< CLOSE\nclosed\n< ACK 1\n> WRQ core.gz 3 1406\n< REPLACE"},
 	{"a duplicate is acknowledged, not written",
 		ONE "+ 1\n> DATA 1 1406\n< ACK 1\n+ 1\n> DATA 1 1406\n< ACK 1"},
 	{"anything else out of order is dropped",
@@ -239,31 +245,58 @@ static struct scenario scenarios[] = {
 			    "> DATA 0 1\n< WRITE 1407 1\n< ACK 0\n+ 5\n> DATA 0 1\n< ACK 0\n"
 			    "> DATA 1 1\n< WRITE 1408 1\n< ACK 1"},
 
-	{"silence: two repeats and no more", ONE "+ 2000\n< ACK 1\n< ACK 1\n+ 50000"},
+	{"silence: two repeats, three nudges and no more",
+		ONE "+ 2000\n< ACK 1\n< ACK 1\n< ERROR 0\n+ 50000\n< ERROR 0\n< ERROR 0"},
 	{"repeats of ACK 0 carry the features", OPENED "+ 2000\n< ACK 0 3\n< ACK 0 3"},
-	{"the client's own retry begins anew", ONE "+ 7500\n< ACK 1\n< ACK 1\n> DATA 1 1406\n< ACK 1\n"
-						   "+ 3000\n< ACK 1\n< ACK 1\n> DATA 1 1406\n< ACK 1"},
+	{"the client's own retry begins anew", ONE
+		"+ 7500\n< ACK 1\n< ACK 1\n< ERROR 0\n< ERROR 0\n> DATA 1 1406\n< ACK 1\n"
+		"+ 14000\n< ACK 1\n< ACK 1\n< ERROR 0\n> DATA 1 1406\n< ACK 1\n+ 50000\n< ACK 1\n< ACK 1"},
 	/* Both repeats wait in its queue: the first is skipped, the second makes it send twice. */
 	{"the duplicate that our repeats cause is not answered",
-		ONE "+ 2000\n< ACK 1\n< ACK 1\n> DATA 2 1\n< WRITE 1406 1\n< ACK 2\n> DATA 2 1\n"
+		ONE "+ 500\n< ACK 1\n< ACK 1\n> DATA 2 1\n< WRITE 1406 1\n< ACK 2\n> DATA 2 1\n"
 		    "> DATA 3 1\n< WRITE 1407 1\n< ACK 3"},
-	{"nor is such a duplicate of the EOF",
-		ONE "+ 2000\n< ACK 1\n< ACK 1\n> EOF 2\n< CLOSE\n< ACK 2\n> EOF 2\n+ 7500\n> EOF 2\n< ACK 2"},
+	{"nor are those that nudges cause",
+		ONE "+ 2000\n< ACK 1\n< ACK 1\n< ERROR 0\n> DATA 2 1\n< WRITE 1406 1\n< ACK 2\n"
+		    "> DATA 2 1\n> DATA 2 1\n> DATA 3 1\n< WRITE 1407 1\n< ACK 3\n> DATA 3 1\n< ACK 3"},
+	{"nor is such a duplicate of the EOF", ONE "+ 500\n< ACK 1\n< ACK 1\n> EOF 2\n< CLOSE\nclosed\n< ACK "
+						   "2\n> EOF 2\n+ 7500\n> EOF 2\n< ACK 2"},
 	{"an EOF again is acknowledged while the client tries",
-		ONE "> EOF 2\n< CLOSE\n< ACK 2\n+ 7500\n> EOF 2\n< ACK 2\n+ 3000\n> EOF 2\n< ACK 2\n+ 60000\n"
+		ONE "> EOF 2\n< CLOSE\nclosed\n< ACK 2\n+ 7500\n> EOF 2\n< ACK 2\n+ 3000\n> EOF 2\n< ACK "
+		    "2\n+ 60000\n"
 		    "> EOF 2\n< ACK 2\n> DATA 2 5\n> EOF 3\nis closed\n+ 130000\nis gone"},
-	{"a closed transfer repeats nothing", ONE "> EOF 2\n< CLOSE\n< ACK 2\n+ 60000"},
-	{"a dead client", ONE "+ 60000\n< ACK 1\n< ACK 1\n< ABANDON\nis gone"},
+	{"the EOF is acknowledged when the file is durable", ONE
+		"> EOF 2\n< CLOSE\nis closing\n> EOF 2\n> DATA 3 1\n> WRQ core.gz 3 1406\n+ 5999\nclosed\n"
+		"< ACK 2\nis closed"},
+	{"but the client's patience ends", ONE "> EOF 2\n< CLOSE\n+ 3000\n> EOF 2\n+ 2999\n+ 1\n< ACK 2\n+ "
+					       "1500\n> EOF 2\n< ACK 2\n+ 900000\n"
+					       "is closing\nclosed\nis closed"},
+	{"another file may begin while one closes",
+		ONE "> EOF 2\n< CLOSE\n> WRQ paniclog 3 1406\n< REPLACE\nis closing"},
+	{"a close that failed", ONE "> EOF 2\n< CLOSE\nfail 3\n< ABANDON\n< ERROR 3\n> EOF 2\n< ERROR 3"},
+	{"a close that failed too late",
+		ONE "> EOF 2\n< CLOSE\n+ 6000\n< ACK 2\nfail 3\n< ABANDON\n> EOF 2\n< ERROR 3"},
+	{"a closed transfer repeats nothing", ONE "> EOF 2\n< CLOSE\nclosed\n< ACK 2\n+ 60000"},
+	{"a dead client",
+		ONE "+ 60000\n< ACK 1\n< ACK 1\n< ERROR 0\n< ERROR 0\n< ERROR 0\n< ABANDON\nis gone"},
 	{"packets out of order do not keep it alive",
-		ONE "+ 59000\n< ACK 1\n< ACK 1\n> DATA 9 1\n+ 1000\n< ABANDON\nis gone"},
+		ONE "+ 59000\n< ACK 1\n< ACK 1\n< ERROR 0\n< ERROR 0\n< ERROR 0\n> DATA 9 1\n+ 1000\n< "
+		    "ABANDON\nis gone"},
 
 	{"a write that failed",
 		OPENED "> DATA 1 5\n< WRITE 0 5\n< ACK 1\n> DATA 2 5\n< WRITE 5 5\n< ACK 2\n"
 		       "fail 3\n< ABANDON\n< ERROR 3\n> DATA 2 5\n< ERROR 3\n> EOF 3\n< ERROR 3\n+ 50000\n"
 		       "is failed\n> WRQ core.gz 3 1406\n< REPLACE"},
 	{"larger than allowed",
-		OPENED "> SEEK 1 999999 8\n< ACK 1\n> DATA 2 2\n< ABANDON\n< ERROR 3\n> DATA 2 2\n< ERROR 3"},
-	{"as large as allowed", OPENED "> SEEK 1 999999 8\n< ACK 1\n> DATA 2 1\n< WRITE 999999 1\n< ACK 2"},
+		OPENED "> SEEK 1 500000 8\n< ACK 1\n> DATA 2 1\n< WRITE 500000 1\n< ACK 2\n> SEEK 3 999999 "
+		       "8\n< ACK 3\n> DATA 4 2\n< ABANDON\n< ERROR 3\n> DATA 4 2\n< ERROR 3"},
+	{"as large as allowed", OPENED "> SEEK 1 500000 8\n< ACK 1\n> DATA 2 1\n< WRITE 500000 1\n< ACK 2\n> "
+				       "SEEK 3 999999 8\n< ACK 3\n> DATA 4 1\n< WRITE 999999 1\n< ACK 4"},
+	{"a seek far past the end",
+		OPENED "> DATA 1 100\n< WRITE 0 100\n< ACK 1\n> SEEK 2 600100 8\n< ACK 2\n> SEEK 3 600101 8\n"
+		       "< ABANDON\n< ERROR 3"},
+	{"only what is written counts as the end", OPENED
+		"> SEEK 1 600000 8\n< ACK 1\n> DATA 2 0\n< WRITE 600000 0\n< ACK 2\n> SEEK 3 600001 8\n"
+		"< ABANDON\n< ERROR 3"},
 	{"a seek to 16 EiB", OPENED "> SEEK 1 18446744073709551615 8\n< ABANDON\n< ERROR 3"},
 };
 

@@ -1,4 +1,4 @@
-#include "orchestrator/core/sparse.h"
+#include "base/sparse.h"
 
 #include <errno.h>
 #include <stdbool.h>

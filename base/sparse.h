@@ -4,8 +4,8 @@
  * A kernel core, decompressed, is many GiB and full of empty pages; the holes
  * cost nothing on disk and read back as zeroes.
  */
-#ifndef CORE_SPARSE_H
-#define CORE_SPARSE_H
+#ifndef PL_BASE_SPARSE_H
+#define PL_BASE_SPARSE_H
 
 #include <stddef.h>
 #include <stdint.h>
