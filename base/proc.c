@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -26,10 +27,25 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
+/* Past this no descriptor is looked for: a limit may be "unlimited". */
+#define DESCRIPTORS_MOST 65536
+
+/* What was opened without O_CLOEXEC, by whoever started us or to be passed on, ends with exec. */
+static void hide_descriptors(void)
+{
+	long most = sysconf(_SC_OPEN_MAX);
+	if (most < 0 || most > DESCRIPTORS_MOST)
+		most = DESCRIPTORS_MOST;
+	for (int fd = 3; fd < most; fd++)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 /* In the child, between fork and exec: only async-signal-safe calls. */
 static void become(const struct pl_proc_spec *spec, int in, int out, int err, int report)
 {
 	sigset_t none;
+	if (spec->leaves_process)
+		hide_descriptors();
 	setpgid(0, 0);
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
@@ -58,13 +74,33 @@ static struct pl_error *make_pipe(int fds[2])
 	return NULL;
 }
 
+/*
+ * A file without a name, to be read when the child has exited. A process that
+ * it left behind may go on writing there; at a closed pipe it might die.
+ */
+static struct pl_error *make_scratch(int fds[2])
+{
+	FILE *f = tmpfile();
+	if (f == NULL)
+		return pl_error_errno(PL_ERR_LAB, errno, "no temporary file for its output");
+	fds[0] = fcntl(fileno(f), F_DUPFD_CLOEXEC, 3);
+	fds[1] = fcntl(fileno(f), F_DUPFD_CLOEXEC, 3);
+	fclose(f);
+	return fds[0] >= 0 && fds[1] >= 0 ? NULL : pl_error_errno(PL_ERR_LAB, errno, "no descriptor");
+}
+
+static struct pl_error *make_output(const struct pl_proc_spec *spec, int fds[2])
+{
+	return spec->leaves_process ? make_scratch(fds) : make_pipe(fds);
+}
+
 static struct pl_error *spawn(const struct pl_proc_spec *spec, struct child *c)
 {
 	int in[2] = {-1, -1}, out[2] = {-1, -1}, err[2] = {-1, -1}, report[2] = {-1, -1};
 	*c = (struct child){.pid = -1, .in = -1, .out = -1, .err = -1, .exec_errno = -1};
-	struct pl_error *e = make_pipe(out);
+	struct pl_error *e = make_output(spec, out);
 	if (e == NULL)
-		e = make_pipe(err);
+		e = make_output(spec, err);
 	if (e == NULL)
 		e = make_pipe(report);
 	if (e == NULL && spec->input != NULL)
@@ -206,6 +242,15 @@ static void kill_group(struct child *c)
 	c->pid = -1;
 }
 
+/* At its own place in the file, since whoever writes on shares ours; capped, since it may be fast. */
+static void read_scratch(int fd, struct pl_buf *b, bool *cut)
+{
+	char chunk[8192];
+	ssize_t n;
+	for (off_t at = 0; !*cut && (n = pread(fd, chunk, sizeof chunk, at)) > 0; at += n)
+		*cut = !pl_buf_append_capped(b, chunk, (size_t)n);
+}
+
 /* The last line of what the child said, as the error's reason. */
 static struct pl_error *with_output(struct pl_error *e, const struct pl_proc_result *r)
 {
@@ -234,11 +279,15 @@ struct pl_error *pl_proc_run(
 	if (e != NULL)
 		return pl_error_at(e, "%s", spec->argv[0]);
 	e = check_exec(&c);
-	if (e == NULL)
+	if (e == NULL && !spec->leaves_process)
 		e = converse(&c, spec, w, ret);
 	if (e == NULL)
 		e = reap(&c, w, ret);
 	kill_group(&c);
+	if (spec->leaves_process) {
+		read_scratch(c.out, &ret->out, &ret->out_cut);
+		read_scratch(c.err, &ret->err, &ret->err_cut);
+	}
 	close_fd(&c.in);
 	close_fd(&c.out);
 	close_fd(&c.err);

@@ -27,6 +27,12 @@ struct pl_proc_spec {
 	const void *input;       /* for standard input, or NULL for /dev/null */
 	size_t input_size;
 	size_t output_max; /* bytes kept of each stream; 0: 1 MiB */
+	/*
+	 * The program may leave a process behind that lives on (a VM): neither gets
+	 * any of our descriptors but 0 to 2, a lock included, and the output is what
+	 * was said when the program exits, not when nobody can write to it any more.
+	 */
+	bool leaves_process;
 };
 
 /**

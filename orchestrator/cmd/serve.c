@@ -5,6 +5,7 @@
 #include "orchestrator/cmd/serve_options.h"
 #include "orchestrator/cmd/serve_output.h"
 #include "orchestrator/core/core_identity.h"
+#include "server/confine.h"
 #include "server/server.h"
 
 struct serve {
@@ -46,6 +47,16 @@ static struct pl_error *loop(struct serve *s, struct server *server, const struc
 	return err;
 }
 
+/* From here on it is a stranger's packets that decide what this process does. */
+static struct pl_error *give_up(const struct serve_options *o, const struct pl_log *log)
+{
+	struct pl_error *err = o->user ? confine_become(&o->become, o->dir) : NULL;
+
+	if (!err)
+		confine_restrict(o->dir, log);
+	return err;
+}
+
 static struct pl_error *serve(struct cmd_env *env, struct serve_options *o, int *exit_code)
 {
 	struct serve s = {.once = o->once};
@@ -56,8 +67,12 @@ static struct pl_error *serve(struct cmd_env *env, struct serve_options *o, int 
 	serve_output_init(&s.out, env);
 	o->config.identify = identify;
 	struct pl_error *err = serve_options_raise_files(o);
+	if (!err && o->user)
+		err = confine_make_dir(o->dir, &o->become);
 	if (!err)
 		err = server_create(&o->config, &env->log, on_event, &s, &server);
+	if (!err)
+		err = give_up(o, &env->log);
 	if (!err) {
 		serve_say_listening(&s.out, server_address(server), server_port(server));
 		err = loop(&s, server, env->cancel);

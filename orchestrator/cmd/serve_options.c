@@ -177,6 +177,8 @@ struct pl_error *serve_options_parse(const struct cmd_input *in, struct serve_op
 		err = read_allow(in, &ret->networks);
 	if (!err)
 		err = read_bind(in, ret);
+	if (!err && ret->user)
+		err = pl_error_at(confine_find_user(ret->user, &ret->become), "--user");
 	if (!err)
 		err = pl_fs_expand(cmd_value(in, "dir") ? cmd_value(in, "dir") : c->dir, &ret->dir);
 	c->bind = ret->address;

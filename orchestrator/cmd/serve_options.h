@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "orchestrator/cmd/cmd.h"
 #include "orchestrator/cmd/serve_networks.h"
+#include "server/confine.h"
 #include "server/server.h"
 
 struct serve_options {
@@ -18,7 +19,8 @@ struct serve_options {
 	struct serve_networks networks;
 	char address[16]; /* to listen on */
 	char *dir;
-	const char *user; /* to go on as, borrowed from the command line; NULL: stay */
+	const char *user;           /* to go on as, borrowed from the command line; NULL: stay */
+	struct confine_user become; /* that user */
 	bool once;
 };
 

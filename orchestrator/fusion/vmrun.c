@@ -118,6 +118,7 @@ struct command {
 	const char *vmx;  /* may be NULL */
 	const char *last; /* a third word, may be NULL */
 	bool lists;
+	bool starts_vm; /* whose process lives on */
 	int64_t time;
 };
 
@@ -126,7 +127,8 @@ static struct pl_error *run_once(
 {
 	const char *argv[9] = {v->path, "-T", "fusion"};
 	size_t n = 3;
-	struct pl_proc_spec spec = {.argv = argv, .output_max = VMRUN_OUTPUT_MAX};
+	struct pl_proc_spec spec = {
+		.argv = argv, .output_max = VMRUN_OUTPUT_MAX, .leaves_process = c->starts_vm};
 	struct pl_error *e;
 
 	if (v->vm_password) {
@@ -222,7 +224,8 @@ static struct pl_error *run_plain(struct vmrun *v, const struct command *c, cons
 
 struct pl_error *vmrun_start(struct vmrun *v, const char *vmx, const struct pl_wait *w)
 {
-	const struct command c = {.name = "start", .vmx = vmx, .last = "nogui", .time = TIME_POWER};
+	const struct command c = {
+		.name = "start", .vmx = vmx, .last = "nogui", .starts_vm = true, .time = TIME_POWER};
 
 	return run_plain(v, &c, w);
 }

@@ -32,7 +32,7 @@ struct pl_error *vmrun_init(
 	struct vmrun *v, const char *path, const char *vm_password, const struct pl_log *log) PL_MUST_USE;
 void vmrun_deinit(struct vmrun *v);
 
-/** Without a window. */
+/** Without a window. The VM's process outlives the run, and inherits nothing of it. */
 struct pl_error *vmrun_start(struct vmrun *v, const char *vmx, const struct pl_wait *w) PL_MUST_USE;
 
 /** May report an error although the VM stopped: look again. */

@@ -23,7 +23,7 @@ check() {
 	echo "not ok $count - $name"
 	failed=1
 	for said in check out err; do
-		[ ! -s "$dir/$said" ] || sed 's/^/# /' "$dir/$said"
+		[ ! -s "$dir/$said" ] || tail -n 40 "$dir/$said" | sed 's/^/# /'
 	done
 }
 

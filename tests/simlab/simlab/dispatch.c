@@ -55,6 +55,7 @@ static const struct entry HOST[] = {
 	{"state", state_call},
 	{"stop", stop_call},
 	{"vmrun", vmrun_call},
+	{"vmware-vmx", vmrun_vm_process},
 };
 
 static const struct entry GUEST[] = {

@@ -20,6 +20,7 @@ static const struct {
 	[FAULT_BOOT_HANG] = {"boot-hang", VALUE_NONE},
 	[FAULT_POWER_STUCK] = {"power-stuck", VALUE_NONE},
 	[FAULT_VMRUN_HANG] = {"vmrun-hang", VALUE_NONE},
+	[FAULT_VMRUN_LEAVES] = {"vmrun-leaves", VALUE_NONE},
 	[FAULT_VMRUN_IN_USE] = {"vmrun-in-use", VALUE_COUNT},
 	[FAULT_SNAPSHOT_FAIL] = {"snapshot-fail", VALUE_NONE},
 	[FAULT_DELETE_FAIL] = {"delete-fail", VALUE_NONE},

@@ -19,6 +19,7 @@ enum fault {
 	FAULT_BOOT_HANG,
 	FAULT_POWER_STUCK,
 	FAULT_VMRUN_HANG,
+	FAULT_VMRUN_LEAVES, /* vmrun start leaves the VM's process with all that it inherited */
 	FAULT_VMRUN_IN_USE, /* that many commands fail */
 	FAULT_SNAPSHOT_FAIL,
 	FAULT_DELETE_FAIL,

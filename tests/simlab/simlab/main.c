@@ -25,8 +25,10 @@ static const char USAGE[] =
 	"  simlab env   [--dir DIR]     settings for a shell\n"
 	"\n"
 	"Faults: rest-down rest-slow=TIME no-ip stale-ip ssh-refuse host-key-changed boot-hang\n"
-	"  power-stuck vmrun-hang vmrun-in-use=N snapshot-fail delete-fail revert-fail trigger-silent\n"
-	"  nvram-silent ssh-cut dump-stop-at=BYTES dump-loss=PERCENT dump-lose-eof-ack=N no-reboot-after-panic\n"
+	"  power-stuck vmrun-hang vmrun-leaves vmrun-in-use=N snapshot-fail delete-fail revert-fail "
+	"trigger-silent\n"
+	"  nvram-silent ssh-cut dump-stop-at=BYTES dump-loss=PERCENT dump-lose-eof-ack=N "
+	"no-reboot-after-panic\n"
 	"  firewall-silent firewall-managed vmrun-stop-lies vm-twin\n"
 	"DIR is ./simlab unless given; port 0 takes a free one.\n"
 	"Example: simlab start --dir /tmp/lab --sip on && . /tmp/lab/lab.env\n";
@@ -199,12 +201,33 @@ static int ask(const struct command_line *l, int argc, char **argv)
 	return status;
 }
 
+/*
+ * The VM's process, with every descriptor that vmrun had: it ends when the lab
+ * says that it did, which is at once without the fault vmrun-leaves.
+ */
+static void leave_vm_process(const char *dir)
+{
+	char *argv[] = {"vmware-vmx"};
+	if (fork() == 0)
+		_exit(call_forward(dir, CALL_HOST_SOCKET, argv[0], 1, argv) == 0 ? 0 : 1);
+}
+
+static bool has_word(int argc, char **argv, const char *word)
+{
+	for (int i = 0; i < argc; i++)
+		if (strcmp(argv[i], word) == 0)
+			return true;
+	return false;
+}
+
 /* simlab stand-in NAME DIR ARGUMENTS: what the scripts vmrun and socketfilterfw run. */
 static int stand_in(int argc, char **argv)
 {
 	if (argc < 4)
 		return 2;
 	int status = call_forward(argv[3], CALL_HOST_SOCKET, argv[2], argc - 3, argv + 3);
+	if (status == 0 && strcmp(argv[2], "vmrun") == 0 && has_word(argc, argv, "start"))
+		leave_vm_process(argv[3]);
 	if (status >= 0)
 		return status;
 	printf("Error: the simulated lab in %s is not running\n", argv[3]);

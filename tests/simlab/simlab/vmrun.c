@@ -277,6 +277,20 @@ static void run(struct sim *s, struct call *c, const struct command *command, bo
 		command->run(s, c);
 }
 
+static bool vm_is_gone(struct sim *s, struct call *c)
+{
+	(void)c;
+	return s->power == POWER_OFF || s->power == POWER_SUSPENDED;
+}
+
+void vmrun_vm_process(struct sim *s, struct call *c)
+{
+	if (s->faults.on[FAULT_VMRUN_LEAVES]) {
+		sim_event("vmrun leaves the VM's process behind");
+		c->ready = vm_is_gone;
+	}
+}
+
 void vmrun_call(struct sim *s, struct call *c)
 {
 	bool password_ok = global_options(s, c);

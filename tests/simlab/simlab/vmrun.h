@@ -4,6 +4,9 @@
 
 #include "tests/simlab/simlab/calls.h"
 
+/** The VM's own process, which vmrun left behind: answered when it ends. */
+void vmrun_vm_process(struct sim *s, struct call *c);
+
 void vmrun_call(struct sim *s, struct call *c);
 
 #endif

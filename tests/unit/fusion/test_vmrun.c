@@ -1,4 +1,5 @@
 /* vmrun's client against a script with vmrun's habits, and its readers. */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/proc.h"
 #include "orchestrator/fusion/vm.h"
 #include "orchestrator/fusion/vmrun.h"
 #include "tests/unit/temp_dir.h"
@@ -54,6 +56,51 @@ static void commands_are_what_vmrun_takes(void **state)
 				  "-T|fusion|snapshot|/a b.vmx|paniclab-1|\n"
 				  "-T|fusion|revertToSnapshot|/a b.vmx|paniclab-1|\n"
 				  "-T|fusion|deleteSnapshot|/a b.vmx|paniclab-1|\n");
+	tear_down(&x);
+}
+
+/* The VM's process lives on with what vmrun gave it: nobody may wait for that, nor lose a lock to it. */
+static void a_started_vm_keeps_nothing_of_ours(void **state)
+{
+	struct fixture x;
+	char alive[256];
+	int fds[2];
+	struct pl_proc_result r;
+	struct pl_proc_spec wait_spec = {
+		.argv = (const char *const[]){
+			"sh", "-c", "while [ ! -e \"$0-gone\" ]; do sleep 0.05; done", alive, NULL}};
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	set_up(&x,
+		"(while [ -e $D/alive ]; do sleep 0.05; done; : > $D/alive-gone) &\n"
+		"echo 'Warning: of little interest'\n",
+		NULL);
+	temp_file(&x.dir, "alive", "", alive);
+	assert_null(vmrun_start(&x.v, "/a.vmx", &x.w));
+	close(fds[1]);
+	assert_int_equal(poll(&(struct pollfd){.fd = fds[0], .events = POLLIN}, 1, 0), 1);
+	close(fds[0]);
+	assert_int_equal(unlink(alive), 0);
+	/* Leave nothing behind. */
+	assert_null(pl_proc_run(&wait_spec, &x.w, &r));
+	pl_proc_result_deinit(&r);
+	tear_down(&x);
+}
+
+/* What it said is known all the same. */
+static void a_start_that_fails_says_why(void **state)
+{
+	struct fixture x;
+	struct pl_error *e;
+	char line[512];
+
+	(void)state;
+	set_up(&x, "echo 'Error: Cannot open VM'; exit 255\n", NULL);
+	e = vmrun_start(&x.v, "/a.vmx", &x.w);
+	pl_error_line(e, line, sizeof(line));
+	assert_non_null(strstr(line, "vmrun start: failed (Cannot open VM)"));
+	pl_error_free(e);
 	tear_down(&x);
 }
 
@@ -346,6 +393,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commands_are_what_vmrun_takes),
+		cmocka_unit_test(a_started_vm_keeps_nothing_of_ours),
+		cmocka_unit_test(a_start_that_fails_says_why),
 		cmocka_unit_test(questions_carry_the_vm_password),
 		cmocka_unit_test(errors_are_found_wherever_they_stand),
 		cmocka_unit_test(file_in_use_is_tried_again),
