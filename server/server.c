@@ -352,17 +352,19 @@ static void take_packet(struct server *s, const struct udp_packet *u, int64_t no
 		take_wrq(s, u->from, &p, t, now);
 }
 
-static struct pl_error *receive(struct server *s, enum udp_waiting waiting, size_t *count)
+/* *now is moved on when there was something. */
+static struct pl_error *receive(struct server *s, size_t *count, int64_t *now)
 {
-	struct pl_error *err = udp_receive(s->udp, waiting, count);
-	int64_t now = pl_now();
+	enum udp_waiting waiting = s->receiving > 0 && !is_busy(s, *now) ? UDP_BLOCK : UDP_NOW;
+	struct pl_error *err = udp_receive(s->udp, waiting, s->receiving, count);
 
+	*now = pl_now();
 	if (err || *count == 0)
 		return err;
-	s->packet_at = now;
+	s->packet_at = *now;
 	for (size_t i = 0; i < *count; i++) {
 		struct udp_packet p = udp_packet(s->udp, i);
-		take_packet(s, &p, now);
+		take_packet(s, &p, *now);
 	}
 	send_answers(s);
 	return NULL;
@@ -396,16 +398,14 @@ static void look_after(struct server *s, int64_t now)
 struct pl_error *server_dispatch(struct server *s)
 {
 	struct pl_error *err;
-	int64_t until = pl_now() + SLICE;
+	int64_t now = pl_now();
+	int64_t until = now + SLICE;
 	size_t count;
 
-	do {
-		enum udp_waiting waiting = UDP_NOW;
-		if (s->receiving > 0 && !is_busy(s, pl_now()))
-			waiting = UDP_BLOCK;
-		err = receive(s, waiting, &count);
-	} while (!err && pl_now() < until && (count > 0 || is_busy(s, pl_now())));
-	look_after(s, pl_now());
+	do
+		err = receive(s, &count, &now);
+	while (!err && now < until && (count > 0 || is_busy(s, now)));
+	look_after(s, now);
 	return err;
 }
 

@@ -18,7 +18,7 @@
 #include "server/wire.h"
 
 /* Data may be acknowledged and not yet written for so long. */
-#define TRANSFER_HOLD (5 * PL_MS)
+#define TRANSFER_HOLD (10 * PL_MS)
 
 /* What all transfers of a server share; it outlives them. */
 struct transfer_place {

@@ -24,7 +24,6 @@ struct slot {
 struct reply {
 	struct sockaddr_in to;
 	struct iovec iov;
-	size_t size;
 	uint8_t bytes[WIRE_ERROR_MAX];
 };
 
@@ -180,6 +179,19 @@ size_t udp_buffer(const struct udp *u)
 /* ---- receiving --------------------------------------------------------------- */
 
 /* Packets received, or -1 with errno. */
+static int receive_one(struct udp *u, enum udp_waiting waiting)
+{
+	struct slot *slot = &u->slots[0];
+	socklen_t length = sizeof slot->from;
+	ssize_t n = recvfrom(u->fd, slot->bytes, sizeof slot->bytes, waiting == UDP_BLOCK ? 0 : MSG_DONTWAIT,
+		(struct sockaddr *)&slot->from, &length);
+
+	if (n < 0)
+		return -1;
+	u->received[0] = (size_t)n;
+	return 1;
+}
+
 static int receive_batch(struct udp *u, enum udp_waiting waiting)
 {
 #if defined(__linux__)
@@ -190,15 +202,7 @@ static int receive_batch(struct udp *u, enum udp_waiting waiting)
 		u->received[i] = u->in[i].msg_len;
 	return n;
 #else
-	struct slot *slot = &u->slots[0];
-	socklen_t length = sizeof slot->from;
-	ssize_t n = recvfrom(u->fd, slot->bytes, sizeof slot->bytes, waiting == UDP_BLOCK ? 0 : MSG_DONTWAIT,
-		(struct sockaddr *)&slot->from, &length);
-
-	if (n < 0)
-		return -1;
-	u->received[0] = (size_t)n;
-	return 1;
+	return receive_one(u, waiting);
 #endif
 }
 
@@ -219,9 +223,9 @@ static bool is_passing(int errnum)
 	}
 }
 
-struct pl_error *udp_receive(struct udp *u, enum udp_waiting waiting, size_t *count)
+struct pl_error *udp_receive(struct udp *u, enum udp_waiting waiting, size_t peers, size_t *count)
 {
-	int n = receive_batch(u, waiting);
+	int n = peers <= 2 ? receive_one(u, waiting) : receive_batch(u, waiting);
 
 	*count = n > 0 ? (size_t)n : 0;
 	if (n >= 0 || is_passing(errno))

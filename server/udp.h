@@ -48,8 +48,13 @@ enum udp_waiting {
 };
 #define UDP_BLOCK_MS 4
 
-/** The next packets, *count of them, 0: none. Errors are the socket's own. */
-struct pl_error *udp_receive(struct udp *u, enum udp_waiting waiting, size_t *count) PL_MUST_USE;
+/**
+ * The next packets, *count of them, 0: none. `peers` is how many may have sent:
+ * of one or two, a single receive is cheaper than a batch. Errors are the
+ * socket's own.
+ */
+struct pl_error *udp_receive(
+	struct udp *u, enum udp_waiting waiting, size_t peers, size_t *count) PL_MUST_USE;
 
 /** The packet `i` of the last batch. */
 struct udp_packet udp_packet(const struct udp *u, size_t i);
