@@ -20,10 +20,14 @@ ALL_CPPFLAGS = -I. -D_GNU_SOURCE -D_DARWIN_C_SOURCE -DPL_VERSION='"$(VERSION)"' 
 ALL_CFLAGS   = -std=c11 $(WARNINGS) -pthread $(SANFLAGS) $(CFLAGS)
 ALL_LDFLAGS  = -pthread $(SANFLAGS) $(LDFLAGS)
 
+# What inflates gzip data: isal (ISA-L) where it is installed; GZ=zlib does without.
+GZ := $(shell $(PKGCONF) --exists libisal 2>/dev/null && echo isal || echo zlib)
+ALL_CPPFLAGS += $(if $(filter isal,$(GZ)),-DPL_HAVE_ISAL)
+
 # pkg-config is asked when a recipe needs it, so that `make deps` works without.
 pkg_cflags = $(shell $(PKGCONF) --cflags $(1))
 pkg_libs   = $(shell $(PKGCONF) --libs $(1))
-BASE_PKGS    := jansson zlib
+BASE_PKGS    := jansson zlib $(if $(filter isal,$(GZ)),libisal)
 PROGRAM_PKGS := libcurl libssh2 yaml-0.1 $(BASE_PKGS)
 SIMLAB_PKGS  := libmicrohttpd $(BASE_PKGS)
 TEST_PKGS    := cmocka
@@ -102,6 +106,13 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(call pkg_cflags,$(PROGRAM_PKGS)) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Another GZ than last time compiles these again.
+$(BUILD)/gen/gz: FORCE
+	@mkdir -p $(@D)
+	@echo $(GZ) | cmp -s - $@ || echo $(GZ) >$@
+$(BUILD)/obj/base/gz.o $(BUILD)/obj/base/gz_isal.o: $(BUILD)/gen/gz
+FORCE:
 
 # ---- programs ----------------------------------------------------------------
 
@@ -185,7 +196,7 @@ fuzz: $(FUZZ_BIN)
 BENCH := $(BUILD)/bench
 $(BENCH): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/bench/*.c)) $(lib_base)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pkg_libs,jansson zlib)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pkg_libs,$(BASE_PKGS))
 bench: all simlab $(BENCH)
 	@sh tests/bench/run.sh $(BUILD)
 
@@ -225,4 +236,4 @@ help:
 	@echo 'make install    PREFIX=/usr/local, DESTDIR=;  make uninstall'
 	@echo 'make clean'
 
-.PHONY: all simlab tests test fuzz bench deps demo check install uninstall clean help
+.PHONY: FORCE all simlab tests test fuzz bench deps demo check install uninstall clean help

@@ -296,6 +296,14 @@ static void end_data(struct gz *g)
 		take_byte(g, rest[i]);
 }
 
+/* Nothing was used and nothing made: for want of input, or for ever. */
+static bool stuck(struct gz *g, const struct gz_io *io)
+{
+	if (io->in_left > 0)
+		damaged(g, "cannot be decoded");
+	return false;
+}
+
 /* False when nothing more can be done with what there is. */
 static bool inflate_some(struct gz *g, struct gz_io *io)
 {
@@ -312,7 +320,7 @@ static bool inflate_some(struct gz *g, struct gz_io *io)
 	else if (step == GZ_STEP_DAMAGED)
 		g->phase = GZ_CORRUPT;
 	else if (made == 0 && before.in_left == io->in_left)
-		return false;
+		return stuck(g, io);
 	return true;
 }
 

@@ -43,7 +43,8 @@ struct gz_io {
  * Decodes until the input is used up and all that came of it is in the output,
  * or the output is full (call again, even with no input), or the phase is one of
  * the last three, after which it stays there. What comes out before GZ_CORRUPT is
- * what was decoded before the damage was noticed.
+ * what was decoded before the damage was noticed; with ISA-L the last KiB of it may
+ * be missing.
  *
  * A single 1f behind a member does not yet begin another: the phase is
  * GZ_BETWEEN until the next byte, and with GZ_TRAILING the 1f is used.

@@ -21,6 +21,8 @@
 #define CLOSING_PATIENCE (6 * PL_SECOND)
 /* The client's own retries are 3 s apart or more: after this, nothing of ours is under way. */
 #define CLIENT_RETRY (2 * PL_SECOND)
+/* An EOF that comes so soon after its ACK left before that was read: the client spins up to 0.3 s first. */
+#define CROSSING (1 * PL_SECOND)
 /* A WRQ in mid-transfer: a late copy before this silence, a rebooted guest after. */
 #define RESTART_AFTER (5 * PL_SECOND)
 /* Its 15 tries take 46 s, twice that with the extra flush; then nobody asks any more. */
@@ -290,7 +292,8 @@ static struct session_step eof_again(struct session *s, const struct wire_packet
 {
 	if (p->block != s->newest)
 		return nothing;
-	if (s->eof_acked)
+	/* A repeat that crosses the ACK: a second ACK would outlive the EOF. */
+	if (s->eof_acked && now - s->acked_at >= CROSSING)
 		return taken_before(s, now);
 	s->resent++;
 	s->heard_at = now;

@@ -28,11 +28,12 @@ cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inl
 echo 'check: clang-tidy'
 # shellcheck disable=SC2086 # a list of packages
 PKG_CFLAGS=$(pkg-config --cflags $pkgs)
-export PKG_CFLAGS
+GZ_CFLAGS=$(pkg-config --exists libisal && echo -DPL_HAVE_ISAL)
+export PKG_CFLAGS GZ_CFLAGS
 # shellcheck disable=SC2016 # the inner shell's variables
 git ls-files '*.c' | xargs -P 2 -n 6 sh -c '
 	clang-tidy --quiet --warnings-as-errors="*" "$@" -- -std=c11 -I. -D_GNU_SOURCE -D_DARWIN_C_SOURCE \
-		-DPL_VERSION=\"check\" $PKG_CFLAGS 2>/dev/null' sh || fail 'clang-tidy'
+		-DPL_VERSION=\"check\" $PKG_CFLAGS $GZ_CFLAGS 2>/dev/null' sh || fail 'clang-tidy'
 
 echo 'check: shellcheck'
 # shellcheck disable=SC2086

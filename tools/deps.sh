@@ -9,7 +9,7 @@ say() { echo "deps: $*"; }
 
 debian() {
 	wanted='gcc make pkg-config libcurl4-openssl-dev libjansson-dev libssh2-1-dev zlib1g-dev libyaml-dev
-		libmicrohttpd-dev openssh-server openssh-client'
+		libisal-dev libmicrohttpd-dev openssh-server openssh-client'
 	if [ "$purpose" = all ]; then
 		wanted="$wanted libcmocka-dev curl gzip file jq openssl tidy lldb-14 python3-lldb-14 llvm-14
 			clang clang-format clang-tidy libclang-rt-dev cppcheck shellcheck dash mandoc"
@@ -49,7 +49,7 @@ debian() {
 
 homebrew() {
 	missing=
-	wanted='pkgconf curl jansson libssh2 zlib libyaml libmicrohttpd'
+	wanted='pkgconf curl jansson libssh2 zlib libyaml isa-l libmicrohttpd'
 	if [ "$purpose" = all ]; then
 		wanted="$wanted cmocka coreutils jq cppcheck shellcheck dash llvm"
 	fi

@@ -67,6 +67,11 @@ vmrun() {
 	"$SIMLAB_VMRUN" -T fusion "$@"
 }
 
+# The locks of a VM that went off stay for a moment; until then vmrun finds its files "in use".
+unlocked() {
+	wait_for 10 test ! -e "$SIMLAB_VMX.lck"
+}
+
 TYPE=application/vnd.vmware.vmw.rest-v1+json
 
 # rest METHOD PATH [BODY]: the body, then the status on a line of its own.

@@ -94,6 +94,15 @@ run_lab
 ends 0 as-expected "VM in use twice"
 same "VM in use twice: the lab is as it was"
 again
+fault locks-linger=2s
+remember
+refusals=$(grep -c 'the file is in use' "$LAB/log/events.log")
+run_lab
+ends 0 as-expected "locks that outlive the VM"
+events_at_least $((refusals + 1)) 'the file is in use'
+ok $? "locks that outlive the VM: vmrun refused, and was asked again"
+same "locks that outlive the VM: the lab is as it was"
+again
 remember
 begin_run
 read_to "[10/17] reboot"

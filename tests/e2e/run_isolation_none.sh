@@ -14,13 +14,14 @@ lab_state() {
 
 # start_guest / stop_guest: by the user's hand.
 start_guest() {
+	unlocked
 	vmrun start "$SIMLAB_VMX" nogui
 	guest_up
 }
 
 stop_guest() {
 	vmrun stop "$SIMLAB_VMX" soft
-	wait_for 10 test ! -e "$SIMLAB_VMX.lck"
+	unlocked
 }
 
 # The lab as a run finds it: power, then boot-args ("" is none).

@@ -55,6 +55,7 @@ done
 
 # What is there already
 scenario none
+unlocked
 vmrun start "$SIMLAB_VMX" nogui
 guest_up
 g 'sudo mkdir -p "/opt/two words"; echo mine | sudo tee "/opt/two words/run"' >/dev/null

@@ -94,6 +94,7 @@ is "$(cat "$ERR")" "" "--quiet: nothing else"
 same "the lab is what it was"
 
 # A VM that runs
+unlocked
 vmrun start "$SIMLAB_VMX" nogui
 guest_up
 g 'echo here >/private/tmp/before; echo here >before'
@@ -110,7 +111,7 @@ is "$(g 'sysctl -n kern.boottime')" "$boot" "it goes on where it was"
 is "$(g 'cat /private/tmp/before before; ls -d /private/var/tmp/paniclab* 2>/dev/null')" "$(printf 'here\nhere')" \
 	"... with its files, and none of ours"
 vmrun stop "$SIMLAB_VMX" hard
-wait_for 10 test ! -e "$SIMLAB_VMX.lck"
+unlocked
 
 # A NIC over which no kernel dumps
 lab_stop

@@ -135,6 +135,7 @@ has "$(over)" "dumped=partly" "fault dump-stop-at: the machine dies in the middl
 wait_for 10 sh -c "'$SIMLAB_VMRUN' list | grep -qx 'Total running VMs: 0'"
 ok $? "... and is off"
 unserve
+unlocked
 
 # The wrong NIC
 "$SIMLAB" fault --dir "$LAB" clear no-reboot-after-panic >/dev/null

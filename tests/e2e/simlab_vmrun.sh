@@ -47,7 +47,7 @@ grep -q 'power poweredOn' "$WORK/changed" && grep -q ':boot-args 7 2d7800' "$WOR
 ok $? "... power and live NVRAM too"
 vmrun revertToSnapshot "$SIMLAB_VMX" paniclab-1
 is "$(vmrun list)" "Total running VMs: 0" "a revert leaves the VM off"
-wait_for 10 test ! -e "$SIMLAB_VMX.lck"
+unlocked
 ok $? "and unlocked"
 vmrun deleteSnapshot "$SIMLAB_VMX" paniclab-1
 state >"$WORK/after"
@@ -73,6 +73,9 @@ is "$(g 'sysctl -n kern.boottime')" "$boot" "it goes on with the same boot"
 is "$(g 'sysctl -n kern.bootargs; nvram boot-args')" "$(printf 'debug=0x144\nboot-args\tdebug=0x144')" "and its boot-args"
 is "$(grep -c ' boot [0-9]' "$LAB/log/events.log")" "$boots" "without a boot"
 vmrun stop "$SIMLAB_VMX" hard
+is "$(vmrun deleteSnapshot "$SIMLAB_VMX" armed | tail -n 1)" "Error: The file is already in use" "off, and still locked"
+unlocked
+ok $? "the locks go a little later"
 vmrun deleteSnapshot "$SIMLAB_VMX" armed
 has "$(vmrun revertToSnapshot "$SIMLAB_VMX" armed)" "Error: " "a deleted one is gone"
 
@@ -91,8 +94,7 @@ is "$(g 'sysctl -n kern.boottime')" "$boot" "start goes on with the same boot"
 has "$(vmrun stop "$SIMLAB_VMX" hard)" "Error: " "fault vmrun-stop-lies: an error ..."
 is "$(vmrun list)" "Total running VMs: 0" "... although it stopped"
 "$SIMLAB" fault --dir "$LAB" clear >/dev/null
-wait_for 10 test ! -e "$SIMLAB_VMX.lck"
-ok $? "the locks go a little later"
+unlocked
 
 # Trees
 vmrun snapshot "$SIMLAB_VMX" a

@@ -22,6 +22,7 @@ static const struct {
 	[FAULT_VMRUN_HANG] = {"vmrun-hang", VALUE_NONE},
 	[FAULT_VMRUN_LEAVES] = {"vmrun-leaves", VALUE_NONE},
 	[FAULT_VMRUN_IN_USE] = {"vmrun-in-use", VALUE_COUNT},
+	[FAULT_LOCKS_LINGER] = {"locks-linger", VALUE_TIME},
 	[FAULT_SNAPSHOT_FAIL] = {"snapshot-fail", VALUE_NONE},
 	[FAULT_DELETE_FAIL] = {"delete-fail", VALUE_NONE},
 	[FAULT_REVERT_FAIL] = {"revert-fail", VALUE_NONE},

@@ -21,6 +21,7 @@ enum fault {
 	FAULT_VMRUN_HANG,
 	FAULT_VMRUN_LEAVES, /* vmrun start leaves the VM's process with all that it inherited */
 	FAULT_VMRUN_IN_USE, /* that many commands fail */
+	FAULT_LOCKS_LINGER, /* nanoseconds that the locks of a VM outlive its power */
 	FAULT_SNAPSHOT_FAIL,
 	FAULT_DELETE_FAIL,
 	FAULT_REVERT_FAIL,

@@ -25,11 +25,10 @@ static const char USAGE[] =
 	"  simlab env   [--dir DIR]     settings for a shell\n"
 	"\n"
 	"Faults: rest-down rest-slow=TIME no-ip stale-ip ssh-refuse host-key-changed boot-hang\n"
-	"  power-stuck vmrun-hang vmrun-leaves vmrun-in-use=N snapshot-fail delete-fail revert-fail "
-	"trigger-silent\n"
-	"  nvram-silent ssh-cut dump-stop-at=BYTES dump-loss=PERCENT dump-lose-eof-ack=N "
-	"no-reboot-after-panic\n"
-	"  firewall-silent firewall-managed vmrun-stop-lies vm-twin\n"
+	"  power-stuck vmrun-hang vmrun-leaves vmrun-in-use=N locks-linger=TIME vmrun-stop-lies vm-twin\n"
+	"  snapshot-fail delete-fail revert-fail trigger-silent nvram-silent ssh-cut firewall-silent\n"
+	"  firewall-managed dump-stop-at=BYTES dump-loss=PERCENT dump-lose-eof-ack=N\n"
+	"  no-reboot-after-panic\n"
 	"DIR is ./simlab unless given; port 0 takes a free one.\n"
 	"Example: simlab start --dir /tmp/lab --sip on && . /tmp/lab/lab.env\n";
 

@@ -174,7 +174,13 @@ static void now_off(struct sim *s)
 	rewrite_vmx();
 	unlink(SIM_VMSS);
 	change(s, POWER_OFF);
-	sim_timer_in(s, TIMER_UNLOCK, UNLOCK_AFTER);
+	bool linger = s->faults.on[FAULT_LOCKS_LINGER];
+	sim_timer_in(s, TIMER_UNLOCK, linger ? (int64_t)s->faults.value[FAULT_LOCKS_LINGER] : UNLOCK_AFTER);
+}
+
+bool power_locked(const struct sim *s)
+{
+	return s->timers[TIMER_UNLOCK] != 0;
 }
 
 void power_unlock_timer(struct sim *s)

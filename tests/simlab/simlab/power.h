@@ -26,6 +26,9 @@ void power_timer(struct sim *s);
 void power_guest_down(struct sim *s, bool to_off);
 void power_down_timer(struct sim *s);
 
+/** True while the locks of a VM that is off are still there: its files are in use. */
+bool power_locked(const struct sim *s);
+
 /** For the daemon: the locks of a VM that is off go a little later than its power. */
 void power_unlock_timer(struct sim *s);
 

@@ -219,22 +219,23 @@ static void clone(struct sim *s, struct call *c)
 struct command {
 	const char *name;
 	int arguments; /* at least, the .vmx included */
+	bool opens;    /* the VM's files: not while a lock is on them */
 	void (*run)(struct sim *s, struct call *c);
 };
 
 static const struct command COMMANDS[] = {
-	{"captureScreen", 2, capture},
-	{"clone", 3, clone},
-	{"deleteSnapshot", 2, delete},
-	{"getGuestIPAddress", 1, get_ip},
-	{"list", 0, list},
-	{"listSnapshots", 1, list_snapshots},
-	{"reset", 1, reset},
-	{"revertToSnapshot", 2, revert},
-	{"snapshot", 2, take},
-	{"start", 1, start},
-	{"stop", 1, stop},
-	{"suspend", 1, suspend},
+	{"captureScreen", 2, false, capture},
+	{"clone", 3, true, clone},
+	{"deleteSnapshot", 2, true, delete},
+	{"getGuestIPAddress", 1, false, get_ip},
+	{"list", 0, false, list},
+	{"listSnapshots", 1, false, list_snapshots},
+	{"reset", 1, false, reset},
+	{"revertToSnapshot", 2, true, revert},
+	{"snapshot", 2, true, take},
+	{"start", 1, true, start},
+	{"stop", 1, false, stop},
+	{"suspend", 1, false, suspend},
 };
 
 /* Takes -T, -vp and the like off; false if the VM's password is missing or wrong. */
@@ -265,6 +266,13 @@ static bool is_about(const struct sim *s, const struct call *c, const char *whic
 	return same;
 }
 
+static void say_in_use(struct call *c)
+{
+	sim_event("vmrun says that the file is in use");
+	call_out(c, "2026-01-01T00:00:00.000Z| vmrun (simulated)| W: FileLock: stale owner\n");
+	error(c, "The file is already in use");
+}
+
 static void run(struct sim *s, struct call *c, const struct command *command, bool password_ok)
 {
 	if (command->arguments > 0 && is_about(s, c, OTHER_VMX))
@@ -273,6 +281,8 @@ static void run(struct sim *s, struct call *c, const struct command *command, bo
 		error(c, "The virtual machine cannot be found");
 	else if (command->arguments > 0 && !password_ok)
 		error(c, "This operation requires the password of the encrypted virtual machine");
+	else if (command->opens && power_locked(s))
+		say_in_use(c);
 	else
 		command->run(s, c);
 }
@@ -301,8 +311,7 @@ void vmrun_call(struct sim *s, struct call *c)
 		return;
 	}
 	if (faults_take(&s->faults, FAULT_VMRUN_IN_USE)) {
-		call_out(c, "2026-01-01T00:00:00.000Z| vmrun (simulated)| W: FileLock: stale owner\n");
-		error(c, "The file is already in use");
+		say_in_use(c);
 		return;
 	}
 	for (size_t i = 0; i < sizeof COMMANDS / sizeof COMMANDS[0]; i++)

@@ -64,8 +64,8 @@ static void assert_good(const struct pl_buf *data, unsigned members, const void 
 	}
 }
 
-/* Damaged, after exactly these bytes. */
-static void assert_damaged(const struct pl_buf *data, const void *plain, size_t size)
+/* Damaged after these bytes, of whose end so many may be missing. */
+static void assert_damaged(const struct pl_buf *data, const void *plain, size_t size, size_t missing)
 {
 	assert_int_not_equal(gzip_says(data, "", 0), 0);
 	for (size_t i = 0; i < STEPS * STEPS; i++) {
@@ -73,9 +73,16 @@ static void assert_damaged(const struct pl_buf *data, const void *plain, size_t 
 		decode(backend, data, steps[i / STEPS], steps[i % STEPS], &o);
 		assert_int_equal(o.phase, GZ_CORRUPT);
 		assert_string_not_equal(o.detail, "");
-		assert_same(&o.out, plain, size);
+		assert_true(o.out.size <= size && size - o.out.size <= missing);
+		assert_same(&o.out, plain, o.out.size);
 		outcome_deinit(&o);
 	}
+}
+
+/* What ISA-L may keep back when a code is damaged: base/gz.h. */
+static size_t kept_back(void)
+{
+	return backend == &gz_zlib ? 0 : 1024;
 }
 
 static void every_header(void **state)
@@ -115,14 +122,14 @@ static void damaged_header(void **state)
 	pl_buf_init(&b, 1000);
 	add_member(&b, FHCRC | FNAME, text, TEXT);
 	b.data[12] ^= 1; /* of the name */
-	assert_damaged(&b, "", 0);
+	assert_damaged(&b, "", 0, 0);
 	b.data[12] ^= 1;
 	b.data[2] = 7;
-	assert_damaged(&b, "", 0);
+	assert_damaged(&b, "", 0, 0);
 	b.data[2] = 8;
 	for (unsigned bit = 5; bit < 8; bit++) {
 		b.data[3] = (char)(1 << bit);
-		assert_damaged(&b, "", 0);
+		assert_damaged(&b, "", 0, 0);
 	}
 	pl_buf_deinit(&b);
 }
@@ -130,7 +137,7 @@ static void damaged_header(void **state)
 static void kinds_of_block(void **state)
 {
 	(void)state;
-	static uint8_t plain[200000];
+	static uint8_t plain[80000]; /* more than any window of a library */
 	static const int kinds[][2] = {{0, Z_DEFAULT_STRATEGY}, {1, Z_DEFAULT_STRATEGY},
 		{9, Z_DEFAULT_STRATEGY}, {6, Z_FIXED}, {6, Z_HUFFMAN_ONLY}, {6, Z_RLE}};
 	fill_plain(plain, sizeof plain);
@@ -150,7 +157,7 @@ static void kinds_of_block(void **state)
 static void farthest_copies(void **state)
 {
 	(void)state;
-	enum { COPIES = 500, SIZE = 32768 + 258 * COPIES };
+	enum { COPIES = 180, SIZE = 32768 + 258 * COPIES };
 	uint8_t *plain = malloc(SIZE);
 	struct pl_buf b;
 	struct bits w = {&b, 0, 0};
@@ -308,7 +315,7 @@ static void wrong_trailer(void **state)
 	for (size_t back = 1; back <= 8; back++) {
 		char *byte = b.data + b.size - back;
 		*byte = (char)(*byte ^ 0x10);
-		assert_damaged(&b, text, TEXT);
+		assert_damaged(&b, text, TEXT, 0);
 		*byte = (char)(*byte ^ 0x10);
 	}
 	assert_good(&b, 1, text, TEXT);
@@ -340,7 +347,7 @@ static void damaged_block(void **state)
 		add(&b, bad[i].bytes, bad[i].size);
 		for (int n = 0; n < 400; n++) /* more than any header of a block has */
 			add_byte(&b, 0xff);
-		assert_damaged(&b, plain, sizeof plain);
+		assert_damaged(&b, plain, sizeof plain, kept_back());
 		pl_buf_deinit(&b);
 	}
 }
@@ -360,7 +367,7 @@ static void copy_from_before_the_start(void **state)
 	add_code(&w, 0, 7);
 	end_bits(&w);
 	add(&b, "\0\0\0\0\0\0\0\0", 8);
-	assert_damaged(&b, plain, sizeof plain);
+	assert_damaged(&b, plain, sizeof plain, kept_back());
 	pl_buf_deinit(&b);
 }
 

@@ -35,6 +35,11 @@ static inline struct packet make_header(unsigned opcode, uint32_t block)
 	return p;
 }
 
+static inline uint32_t packet_block(const uint8_t *bytes)
+{
+	return (uint32_t)bytes[2] << 24 | (uint32_t)bytes[3] << 16 | (uint32_t)bytes[4] << 8 | bytes[5];
+}
+
 /* words: 0 stops after "octet", 1 has the mask, 2 the packet size as well. */
 static inline struct packet make_wrq(const char *name, int words, uint32_t mask, uint32_t size)
 {
