@@ -40,14 +40,15 @@ static inline uint32_t packet_block(const uint8_t *bytes)
 	return (uint32_t)bytes[2] << 24 | (uint32_t)bytes[3] << 16 | (uint32_t)bytes[4] << 8 | bytes[5];
 }
 
-/* words: 0 stops after "octet", 1 has the mask, 2 the packet size as well. */
-static inline struct packet make_wrq(const char *name, int words, uint32_t mask, uint32_t size)
+/* words: 0 stops after the mode, 1 has the mask, 2 the packet size as well. */
+static inline struct packet make_request(
+	const char *name, const char *mode, int words, uint32_t mask, uint32_t size)
 {
 	struct packet p = {.size = 0};
 
 	put_number(&p, 2, 2);
 	put_bytes(&p, name, strlen(name) + 1);
-	put_bytes(&p, "octet", 6);
+	put_bytes(&p, mode, strlen(mode) + 1);
 	if (words > 0) {
 		put_bytes(&p, "features", 9);
 		put_number(&p, mask, 4);
@@ -55,6 +56,11 @@ static inline struct packet make_wrq(const char *name, int words, uint32_t mask,
 	if (words > 1)
 		put_number(&p, size, 4);
 	return p;
+}
+
+static inline struct packet make_wrq(const char *name, int words, uint32_t mask, uint32_t size)
+{
+	return make_request(name, "octet", words, mask, size);
 }
 
 static inline struct packet make_data(uint32_t block, const void *bytes, size_t size)
