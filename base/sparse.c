@@ -50,8 +50,11 @@ struct pl_error *sparse_write(struct sparse *s, const void *data, size_t size)
 		struct pl_error *e = write_at(s->fd, p, run, s->size);
 		if (e)
 			return e;
-		if (run < size)
-			run += piece(s->size + run, size - run);
+		if (run < size) {
+			size_t hole = piece(s->size + run, size - run);
+			run += hole;
+			s->holes += hole;
+		}
 		p += run;
 		s->size += run;
 		size -= run;

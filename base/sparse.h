@@ -13,8 +13,9 @@
 #include "base/err.h"
 
 struct sparse {
-	int fd;        /* the caller's; a regular file, empty */
-	uint64_t size; /* bytes written so far, holes included */
+	int fd;         /* the caller's; a regular file, empty */
+	uint64_t size;  /* bytes written so far, holes included */
+	uint64_t holes; /* of them, those that were not written */
 };
 
 /** Writes at the end; errors are PL_ERR_LAB. Fastest in multiples of 4 KiB. */

@@ -39,9 +39,8 @@ static void discard(struct unpack *u)
 {
 	if (u->fd < 0)
 		return;
-	struct stat st;
-	if (u->quota && fstat(u->fd, &st) == 0)
-		quota_give_back(u->quota, (uint64_t)st.st_blocks * 512);
+	if (u->quota)
+		quota_give_back(u->quota, u->sparse.size - u->sparse.holes);
 	close(u->fd);
 	u->fd = -1;
 	unlinkat(u->dir_fd, u->now, 0);
@@ -102,6 +101,7 @@ void unpack_write(struct unpack *u, const void *data, size_t size)
 		give_up(u, "it would be larger than any Mac's memory", 0);
 		return;
 	}
+	uint64_t holes = u->sparse.holes;
 	struct pl_error *err = u->quota ? quota_take(u->quota, size, pl_now(), &code) : NULL;
 	if (!err)
 		err = sparse_write(&u->sparse, data, size);
@@ -109,6 +109,8 @@ void unpack_write(struct unpack *u, const void *data, size_t size)
 		give_up_for(u, err);
 		return;
 	}
+	if (u->quota)
+		quota_give_back(u->quota, u->sparse.holes - holes);
 	if (u->sparse.size >= u->look_at) {
 		look(u);
 		u->look_at = u->sparse.size * 2;
