@@ -71,12 +71,13 @@ static struct pl_error *count(int dir_fd, uint64_t *ret)
 	return err;
 }
 
-static bool reserve(struct quota *q, uint64_t bytes)
+/* So that `spare` bytes may still be taken after it. */
+static bool reserve(struct quota *q, uint64_t bytes, uint64_t spare)
 {
 	uint64_t used = atomic_load(&q->used);
 
 	do {
-		if (used > q->max_total || bytes > q->max_total - used)
+		if (used > q->max_total || add(bytes, spare) > q->max_total - used)
 			return false;
 	} while (!atomic_compare_exchange_weak(&q->used, &used, used + bytes));
 	return true;
@@ -168,10 +169,24 @@ struct pl_error *quota_take(struct quota *q, uint64_t bytes, int64_t now, enum w
 	struct pl_error *err = NULL;
 
 	*code = WIRE_E_FULL;
-	if (q->max_total > 0 && !reserve(q, bytes) && !(made_room(q, now) && reserve(q, bytes)))
+	if (q->max_total > 0 && !reserve(q, bytes, 0) && !(made_room(q, now) && reserve(q, bytes, 0)))
 		return pl_error_new(PL_ERR_LAB, "the folder's limit is reached (--max-total)");
 	if (q->min_free > 0)
 		err = check_disk(q, bytes, now);
+	if (err)
+		quota_give_back(q, bytes);
+	return err;
+}
+
+struct pl_error *quota_take_spare(struct quota *q, uint64_t bytes)
+{
+	uint64_t available;
+
+	if (q->max_total > 0 && !reserve(q, bytes, QUOTA_SPARE))
+		return pl_error_new(PL_ERR_LAB, "the folder's limit is near (--max-total)");
+	struct pl_error *err = free_bytes(q->dir_fd, &available);
+	if (!err && add(add(bytes, QUOTA_SPARE), q->min_free) > available)
+		err = pl_error_new(PL_ERR_LAB, "the disk is nearly full");
 	if (err)
 		quota_give_back(q, bytes);
 	return err;

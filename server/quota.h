@@ -23,6 +23,8 @@
 #define QUOTA_FILES_MAX 1000000u
 /* Bytes that may be taken before the disk is asked again, a second being the other limit. */
 #define QUOTA_LOOK_EVERY (UINT64_C(16) << 20)
+/* More than arrives until a file that fills the disk is noticed and removed. */
+#define QUOTA_SPARE (UINT64_C(64) << 20)
 
 struct quota {
 	int dir_fd;         /* borrowed */
@@ -50,6 +52,13 @@ struct pl_error *quota_init(
  * once in five seconds: somebody may have made room.
  */
 struct pl_error *quota_take(struct quota *q, uint64_t bytes, int64_t now, enum wire_code *code) PL_MUST_USE;
+
+/**
+ * The same for a file that can be made again from another: it must leave
+ * QUOTA_SPARE, so that what is being received never fails for its sake. Asks
+ * the disk each time.
+ */
+struct pl_error *quota_take_spare(struct quota *q, uint64_t bytes) PL_MUST_USE;
 
 /** Bytes that were taken and not written, or written to a file that is gone. */
 void quota_give_back(struct quota *q, uint64_t bytes);

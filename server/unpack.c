@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "base/wait.h"
 #include "server/rename.h"
 
 /* A kernel is near the start of its core; from here on at every doubling. */
@@ -91,8 +90,6 @@ static void look(struct unpack *u)
 
 void unpack_write(struct unpack *u, const void *data, size_t size)
 {
-	enum wire_code code;
-
 	if (u->fd < 0 && !u->reason[0])
 		make(u);
 	if (u->reason[0])
@@ -102,7 +99,7 @@ void unpack_write(struct unpack *u, const void *data, size_t size)
 		return;
 	}
 	uint64_t holes = u->sparse.holes;
-	struct pl_error *err = u->quota ? quota_take(u->quota, size, pl_now(), &code) : NULL;
+	struct pl_error *err = u->quota ? quota_take_spare(u->quota, size) : NULL;
 	if (!err)
 		err = sparse_write(&u->sparse, data, size);
 	if (err) {
