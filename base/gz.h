@@ -40,11 +40,12 @@ struct gz_io {
 };
 
 /**
- * Decodes until the input is used up and all that came of it is in the output,
- * or the output is full (call again, even with no input), or the phase is one of
- * the last three, after which it stays there. What comes out before GZ_CORRUPT is
- * what was decoded before the damage was noticed; with ISA-L the last KiB of it may
- * be missing.
+ * Decodes until the input is used up and what came of it is in the output, or the
+ * output is full (call again, even with no input), or the phase is one of the last
+ * three, after which it stays there.
+ *
+ * Of a stream that is cut or damaged, what was decoded before that comes out; with
+ * ISA-L the last 3 bytes before a cut, and the last KiB before damage, may be missing.
  *
  * A single 1f behind a member does not yet begin another: the phase is
  * GZ_BETWEEN until the next byte, and with GZ_TRAILING the 1f is used.
