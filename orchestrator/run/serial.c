@@ -87,6 +87,22 @@ struct pl_error *serial_read(const struct serial *s, struct pl_buf *b)
 	return NULL;
 }
 
+static const char *last_of(const char *text, const char *what)
+{
+	const char *found = NULL;
+	for (const char *p = text; (p = strstr(p, what)) != NULL; p++)
+		found = p;
+	return found;
+}
+
+/* kdp_connection_wait(), after the panic: a boot may have waited there before. */
+static bool waits_for_debugger(const char *text)
+{
+	const char *panic = last_of(text, "panic(cpu ");
+	const char *waits = strstr(panic == NULL ? text : panic, "Waiting for remote debugger connection");
+	return waits != NULL && strstr(waits, "MACH Reboot") == NULL;
+}
+
 struct serial_diagnosis serial_diagnose(const char *text)
 {
 	static const struct {
@@ -105,7 +121,8 @@ struct serial_diagnosis serial_diagnose(const char *text)
 		{"Zlib stage is not initialized", "the kernel could not compress its core",
 			"add debug bit 0x40000 (DB_DISABLE_GZIP_CORE) to boot_args"},
 	};
-	struct serial_diagnosis d = {.panicked = strstr(text, "panic(cpu ") != NULL};
+	struct serial_diagnosis d = {
+		.panicked = strstr(text, "panic(cpu ") != NULL, .waits = waits_for_debugger(text)};
 	for (size_t i = 0; i < sizeof endings / sizeof *endings && d.ended == NULL; i++) {
 		if (strstr(text, endings[i].said) == NULL)
 			continue;

@@ -2,7 +2,7 @@
  * The serial console's log on this host: what the guest's kernel says while it
  * panics and dumps, when the .vmx sends the console into a file.
  *
- * The strings are xnu's (osfmk/kdp/kdp_core.c).
+ * The strings are xnu's (osfmk/kdp/kdp_core.c, kdp_udp.c).
  */
 #ifndef RUN_SERIAL_H
 #define RUN_SERIAL_H
@@ -27,6 +27,7 @@ struct pl_error *serial_read(const struct serial *s, struct pl_buf *b) PL_MUST_U
 
 struct serial_diagnosis {
 	bool panicked;     /* a panic line is there */
+	bool waits;        /* for a debugger: it will not reboot by itself */
 	const char *ended; /* why no dump will come, or came; NULL: nothing final */
 	const char *advice;
 };

@@ -24,6 +24,8 @@ struct pl_error *step_setup(struct run *r, char *out);
 /* steps_panic.c: the panic and the dump */
 struct pl_error *step_trigger(struct run *r, char *out);
 struct pl_error *step_dump(struct run *r, char *out);
+
+/* steps_return.c: the guest's next boot; a kernel that will not reboot is reset */
 struct pl_error *step_return(struct run *r, char *out);
 
 /* steps_evidence.c: what is left of it */

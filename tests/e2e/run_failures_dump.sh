@@ -58,6 +58,34 @@ has "$(evidence panic_report)" "did not come back" "... and says so"
 ok $? "... and the core is there"
 same "no reboot after the panic: the lab is as it was"
 
+# The server takes no more: the kernel gives up, and waits for a debugger for ever.
+reset_and_back() {
+	has "$(field '.steps[] | select(.name == "guest back") | .detail')" "reset, and back at $SIMLAB_GUEST_IP" "$1: the guest is reset"
+	[ -n "$(kept panic_report)" ]
+	ok $? "$1: ... and has written its panic report"
+}
+again_here
+lab_set 's|max_size: .*|max_size: 300K|'
+fails 5 no-core "a hung kernel" "dump: the core is incomplete after"
+has "$(cat "$ERR")" "a kernel whose dump fails waits" "a hung kernel: known by its dump"
+reset_and_back "a hung kernel"
+cp "$SIMLAB_VMX" "$WORK/vmx"
+printf 'serial0.present = "TRUE"\nserial0.fileType = "file"\nserial0.fileName = "serial.log"\n' >>"$SIMLAB_VMX"
+again_here
+lab_set 's|max_size: .*|max_size: 300K|'
+fails 5 no-core "a hung kernel with a console" "dump: the core is incomplete after"
+has "$(cat "$ERR")" "the console says that the kernel waits" "a hung kernel with a console: known by it"
+reset_and_back "a hung kernel with a console"
+# Its scenario does without the reboot that ours asks for.
+again
+scenario_set "s|^boot_args: .*|boot_args: 'debug=0x444'|"
+remember
+run_lab
+ends 0 as-expected "a kernel that is not to reboot"
+reset_and_back "a kernel that is not to reboot"
+same "a kernel that is not to reboot: the lab is as it was"
+cp "$WORK/vmx" "$SIMLAB_VMX"
+
 # A port that is taken, by another dump server
 again
 "$PANICLAB" serve --bind 127.0.0.1 --port 0 --dir "$WORK" --json --state "$STATE" >"$WORK/serve" 2>/dev/null &

@@ -90,12 +90,36 @@ static void test_diagnoses(void **state)
 	assert_non_null(strstr(d.ended, "_panicd_ip"));
 }
 
+/* Only what it says after its panic, and before it reboots after all, is its last word. */
+static void test_waits_for_a_debugger(void **state)
+{
+	(void)state;
+	static const char waits[] = "ip address: 10.0.0.2\n\nWaiting for remote debugger connection.\n";
+	static const struct {
+		const char *before, *after;
+		bool waits;
+	} cases[] = {
+		{"", "", true},
+		{"panic(cpu 1 caller 0x1): x\n", "", true},
+		{"panic(cpu 1 caller 0x1): x\npanic(cpu 1 caller 0x2): y\n", "", true},
+		{"panic(cpu 1 caller 0x1): x\n", "Attempting system restart...MACH Reboot\n", false},
+		{"", "Darwin Kernel Version\npanic(cpu 1 caller 0x1): x\n", false},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char text[512];
+		snprintf(text, sizeof text, "%s%s%s", cases[i].before, waits, cases[i].after);
+		assert_int_equal(serial_diagnose(text).waits, cases[i].waits);
+	}
+	assert_false(serial_diagnose("panic(cpu 1 caller 0x1): x\n").waits);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_from_the_vmx),
 		cmocka_unit_test(test_no_console),
 		cmocka_unit_test(test_diagnoses),
+		cmocka_unit_test(test_waits_for_a_debugger),
 	};
 	return cmocka_run_group_tests_name("serial", tests, make_folder, remove_folder);
 }
