@@ -34,7 +34,7 @@ double bench_median(double *values, size_t count);
 /* Each prints its table and puts its figures into ret, an object. */
 struct pl_error *bench_pairs(const struct bench *b, json_t *ret) PL_MUST_USE;
 struct pl_error *bench_calls(const struct bench *b, json_t *ret) PL_MUST_USE;
-struct pl_error *bench_crowd(const struct bench *b, json_t *ret) PL_MUST_USE;
+struct pl_error *bench_thousand(const struct bench *b, json_t *ret) PL_MUST_USE;
 struct pl_error *bench_loss(const struct bench *b, json_t *ret) PL_MUST_USE;
 struct pl_error *bench_cores(const struct bench *b, json_t *ret) PL_MUST_USE;
 struct pl_error *bench_ready(const struct bench *b, json_t *ret) PL_MUST_USE;

@@ -60,14 +60,14 @@ static void be_counter(const struct counter *c, pid_t target, int in, int out)
 	if (null < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(null, 2) < 0)
 		_exit(126);
 	if (c->is_strace)
-		execlp("strace", "strace", "-I1", "-f", "-c", "-o", c->out, "-p", pid, "cat", (char *)NULL);
+		execlp("strace", "strace", "-I2", "-f", "-c", "-o", c->out, "-p", pid, "cat", (char *)NULL);
 	else
 		execlp("perf", "perf", "stat", "-x,", "-o", c->out, "-e", perf_events, "-p", pid, "cat",
 			(char *)NULL);
 	_exit(127);
 }
 
-/* strace would wait for the end of the server; -I1 lets it be interrupted. */
+/* strace would wait for the end of the server; -I2 lets it be interrupted. */
 static void counter_stop(struct counter *c)
 {
 	struct pl_wait w = pl_wait_for(STOP_TIME, NULL);

@@ -76,7 +76,7 @@ struct pl_error *content_gzip(size_t size, struct content *ret)
 		e = pl_error_new(PL_ERR_LAB, "cannot compress");
 	(void)deflateEnd(&z);
 	free(text);
-	*ret = (struct content){.bytes = bytes, .cycle = z.total_out, .mapped = mapped};
+	*ret = (struct content){.bytes = bytes, .cycle = z.total_out, .plain = plain, .mapped = mapped};
 	return e;
 }
 

@@ -16,7 +16,8 @@
 struct content {
 	const uint8_t *bytes;
 	uint64_t cycle;
-	size_t mapped; /* for content_deinit() */
+	uint64_t plain; /* of a gzip stream: bytes that were compressed */
+	size_t mapped;  /* for content_deinit() */
 };
 
 /**

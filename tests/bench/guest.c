@@ -119,22 +119,26 @@ static enum guest_todo go_on(struct guest *g)
 	return GUEST_STOP;
 }
 
+/* An ACK of block 0 has the features in its opcode, also when it comes once more. */
+static bool is_ack(struct guest *g, unsigned opcode, uint32_t block)
+{
+	if ((opcode & 0xff) != OP_ACK || (opcode != OP_ACK && block != 0))
+		return false;
+	if (g->state == GUEST_WRQ && !(opcode >> 8 & LARGE_PACKETS) && g->full > GUEST_SMALL)
+		g->full = GUEST_SMALL;
+	return true;
+}
+
 enum guest_todo guest_answer(struct guest *g, const uint8_t *bytes, size_t size)
 {
 	struct pl_reader r = pl_reader_be(bytes, size);
 	unsigned opcode = pl_read_u16(&r);
 	uint32_t block = pl_read_u32(&r);
-	if (g->state == GUEST_WRQ && (opcode & 0xff) == OP_ACK) {
-		unsigned features = opcode >> 8;
-		if (!(features & LARGE_PACKETS) && g->full > GUEST_SMALL)
-			g->full = GUEST_SMALL;
-		opcode = OP_ACK;
-	}
 	if (size >= HEADER && opcode == OP_ERROR) {
 		g->result.errors++;
 		return send_again(g, "the server says ERROR");
 	}
-	if (size != HEADER || opcode != OP_ACK) {
+	if (size != HEADER || !is_ack(g, opcode, block)) {
 		g->result.wrong++;
 		return fail(g, "block %u: the answer is no ACK", g->block);
 	}

@@ -29,6 +29,7 @@ struct part {
 static const struct part parts[] = {
 	{"pairs", "receiving, beside an echo", bench_pairs},
 	{"calls", "system calls of the server, packets of 1412 bytes", bench_calls},
+	{"thousand", "a thousand guests at once", bench_thousand},
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 
