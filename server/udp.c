@@ -59,31 +59,52 @@ static struct pl_error *bind_error(int errnum, const char *address, uint16_t por
 	return err;
 }
 
-static struct pl_error *open_socket(struct udp *u, const char *address, uint16_t port)
+static int buffer_of(int fd)
 {
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int size = 0;
+	socklen_t length = sizeof size;
 
-	if (inet_pton(AF_INET, address, &sin.sin_addr) != 1)
-		return pl_error_hint(pl_error_new(PL_ERR_USAGE, "'%s' is not an IPv4 address", address),
-			"give one like 192.168.56.1");
-	u->fd = socket(AF_INET, SOCK_DGRAM, 0);
-	if (u->fd < 0 || bind(u->fd, (struct sockaddr *)&sin, sizeof sin) < 0)
-		return bind_error(errno, address, port);
-	return NULL;
+	return getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, &length) < 0 ? 0 : size;
 }
 
-/* The most that the system grants of it: an ordinary user may have less than was asked for. */
-static size_t ask_for_buffer(int fd, size_t sessions)
+/*
+ * The most that the system grants: an ordinary user may get less than was asked for, and less
+ * than there was, so that a socket which somebody with more rights has made is left alone then.
+ */
+static void ask_for_buffer(int fd, size_t sessions, bool ours)
 {
 	size_t want = sessions * PACKET_CHARGE;
 	int size = want < BUFFER_MIN ? BUFFER_MIN : want > BUFFER_MAX ? BUFFER_MAX : (int)want;
-	socklen_t length = sizeof size;
 
+	if (buffer_of(fd) >= size)
+		return;
 #ifdef SO_RCVBUFFORCE
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) == 0)
+		return;
 #endif
+	if (ours)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-	return getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, &length) < 0 ? 0 : (size_t)size;
+}
+
+struct pl_error *udp_bind(const char *address, uint16_t port, size_t sessions, int *ret)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct pl_error *err;
+
+	*ret = -1;
+	if (inet_pton(AF_INET, address, &sin.sin_addr) != 1)
+		return pl_error_hint(pl_error_new(PL_ERR_USAGE, "'%s' is not an IPv4 address", address),
+			"give one like 192.168.56.1");
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&sin, sizeof sin) == 0) {
+		ask_for_buffer(fd, sessions, true);
+		*ret = fd;
+		return NULL;
+	}
+	err = bind_error(errno, address, port);
+	if (fd >= 0)
+		close(fd);
+	return err;
 }
 
 static struct pl_error *set_options(struct udp *u, const char *address, uint16_t port, size_t sessions)
@@ -92,7 +113,8 @@ static struct pl_error *set_options(struct udp *u, const char *address, uint16_t
 	struct sockaddr_in sin = {0};
 	socklen_t length = sizeof sin;
 
-	u->buffer = ask_for_buffer(u->fd, sessions);
+	ask_for_buffer(u->fd, sessions, false);
+	u->buffer = (size_t)buffer_of(u->fd);
 	if (fcntl(u->fd, F_SETFD, FD_CLOEXEC) < 0 ||
 		setsockopt(u->fd, SOL_SOCKET, SO_RCVTIMEO, &block, sizeof block) < 0 ||
 		getsockname(u->fd, (struct sockaddr *)&sin, &length) < 0)
@@ -135,7 +157,7 @@ struct pl_error *udp_create(const char *address, uint16_t port, int socket, size
 	}
 	u->fd = socket;
 	if (u->fd < 0)
-		err = open_socket(u, address, port);
+		err = udp_bind(address, port, sessions, &u->fd);
 	if (!err)
 		err = set_options(u, address, port, sessions);
 	if (err) {

@@ -27,6 +27,12 @@ struct udp_packet {
 struct udp;
 
 /**
+ * A socket bound to address:port, for udp_create(): for whoever gives up the right to the port
+ * before that. Asks for a receive buffer that holds a packet of each of `sessions` transfers.
+ */
+struct pl_error *udp_bind(const char *address, uint16_t port, size_t sessions, int *ret) PL_MUST_USE;
+
+/**
  * Binds a socket to address:port, or takes over the bound `socket` (-1: none),
  * which is closed even on an error. Asks for a receive buffer that holds a
  * packet of each of `sessions` transfers.
