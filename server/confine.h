@@ -8,8 +8,9 @@
  *
  *     confine_find_user()   reads /etc/passwd
  *     confine_make_dir()    as root
- *     ... bind the socket, open the folder ...
+ *     ... bind the socket ...
  *     confine_become()
+ *     ... open the folder: what is in it is judged and written as that user ...
  *     confine_restrict()
  *
  * After confine_restrict() nothing outside the folder can be opened any more: time zones,

@@ -7,6 +7,7 @@
 #include "orchestrator/core/core_identity.h"
 #include "server/confine.h"
 #include "server/server.h"
+#include "server/udp.h"
 
 struct serve {
 	struct serve_output out;
@@ -47,14 +48,30 @@ static struct pl_error *loop(struct serve *s, struct server *server, const struc
 	return err;
 }
 
-/* From here on it is a stranger's packets that decide what this process does. */
-static struct pl_error *give_up(const struct serve_options *o, const struct pl_log *log)
+/* Root, once the socket is bound; what is in the folder is then that user's affair. */
+static struct pl_error *become_user(struct serve_options *o)
 {
-	struct pl_error *err = o->user ? confine_become(&o->become, o->dir) : NULL;
+	struct server_config *c = &o->config;
+	struct pl_error *err = NULL;
 
-	if (!err)
-		confine_restrict(o->dir, log);
-	return err;
+	if (!o->user)
+		return NULL;
+	err = confine_make_dir(o->dir, &o->become);
+	if (!err && c->socket < 0)
+		err = udp_bind(c->bind, c->port, c->max_sessions, &c->socket);
+	return err ? err : confine_become(&o->become, o->dir);
+}
+
+/* From here on it is a stranger's packets that decide what this process does. */
+static void confine(const struct serve_options *o, const struct pl_log *log)
+{
+	char line[512];
+	struct pl_error *err = serve_service_ready();
+
+	if (err)
+		pl_log(log, PL_LOG_WARN, "%s", pl_error_line(err, line, sizeof line));
+	pl_error_free(err);
+	confine_restrict(o->dir, log);
 }
 
 static struct pl_error *serve(struct cmd_env *env, struct serve_options *o, int *exit_code)
@@ -67,13 +84,12 @@ static struct pl_error *serve(struct cmd_env *env, struct serve_options *o, int 
 	serve_output_init(&s.out, env);
 	o->config.identify = identify;
 	struct pl_error *err = serve_options_raise_files(o);
-	if (!err && o->user)
-		err = confine_make_dir(o->dir, &o->become);
+	if (!err)
+		err = become_user(o);
 	if (!err)
 		err = server_create(&o->config, &env->log, on_event, &s, &server);
-	if (!err)
-		err = give_up(o, &env->log);
 	if (!err) {
+		confine(o, &env->log);
 		serve_say_listening(&s.out, server_address(server), server_port(server));
 		err = loop(&s, server, env->cancel);
 	}
@@ -87,8 +103,12 @@ static struct pl_error *serve(struct cmd_env *env, struct serve_options *o, int 
 static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int *exit_code)
 {
 	struct serve_options o;
-	struct pl_error *err = serve_options_parse(in, &o);
+	struct serve_socket given;
+	struct pl_error *err = serve_service_socket(&given);
 
+	if (err)
+		return err;
+	err = serve_options_parse(in, &given, &o);
 	if (!err && env->dry_run)
 		serve_options_print(&o, env->out);
 	else if (!err)

@@ -29,7 +29,7 @@ const struct cmd_option serve_options_table[] = {
 	{"max-total", 0, "SIZE", "all files of the folder together (default 0: any)"},
 	{"min-free", 0, "SIZE", "stays free on the disk (default 256M)"},
 	{"max-sessions", 0, "N", "most dumps at a time (default 64)"},
-	{"max-rate", 0, "N", "most new dumps a second (default 32; 0: any)"},
+	{"max-rate", 0, "N", "most new dumps a second (default 64 or --max-sessions; 0: any)"},
 	{"idle-timeout", 0, "TIME", "silence that ends a dump (default 120s)"},
 	{"busy-poll", 0, "TIME", "spin for the next packet that long, at most 100ms (default 0)"},
 	{"user", 'u', "NAME", "go on as that user once the port is bound"},
@@ -95,13 +95,15 @@ static struct pl_error *read_time(const struct cmd_input *in, const char *option
 
 static struct pl_error *read_counts(const struct cmd_input *in, struct server_config *c)
 {
-	uint64_t port = c->port, sessions = c->max_sessions, rate = c->max_rate;
+	uint64_t port = c->port, sessions = c->max_sessions, rate;
 	struct pl_error *err =
 		read_number(in, "port", 0, UINT16_MAX, "give a number from 0 (a free one) to 65535", &port);
 
 	if (!err)
 		err = read_number(
 			in, "max-sessions", 1, SESSIONS_MAX, "give a number from 1 to 4096", &sessions);
+	/* A lab that panics as one is not to be refused what it has room for. */
+	rate = sessions > c->max_rate ? sessions : c->max_rate;
 	if (!err)
 		err = read_number(in, "max-rate", 0, RATE_MAX,
 			"give dumps a second, 1 to 1000000, or 0 for no limit", &rate);
@@ -144,39 +146,58 @@ static struct pl_error *read_allow(const struct cmd_input *in, struct serve_netw
 }
 
 /* Where to listen, and who may send unless --allow said so. */
-static struct pl_error *read_bind(const struct cmd_input *in, struct serve_options *o)
+static struct pl_error *read_bind(
+	const struct cmd_input *in, const struct serve_socket *given, struct serve_options *o)
 {
 	struct host_interface interfaces[HOST_INTERFACES_MAX];
 	const char *text = cmd_value(in, "bind");
-	struct in_addr address;
+	struct in_addr address = {.s_addr = htonl(given->address)};
 	size_t count;
 	struct pl_error *err = host_interfaces(interfaces, HOST_INTERFACES_MAX, &count);
 
-	if (!err)
+	if (!err && given->fd < 0)
 		err = serve_bind_address(interfaces, count, text ? text : o->config.bind, o->address);
+	else if (!err)
+		inet_ntop(AF_INET, &address, o->address, sizeof o->address);
 	if (err || o->networks.count > 0)
 		return err;
 	inet_pton(AF_INET, o->address, &address);
 	return serve_networks_attached(&o->networks, interfaces, count, ntohl(address.s_addr));
 }
 
-struct pl_error *serve_options_parse(const struct cmd_input *in, struct serve_options *ret)
+/* The manager's word on where to listen stands. */
+static struct pl_error *take_socket(
+	const struct cmd_input *in, const struct serve_socket *given, struct server_config *c)
+{
+	if (given->fd < 0)
+		return NULL;
+	if (cmd_value(in, "bind") || cmd_value(in, "port"))
+		return pl_error_hint(
+			pl_error_new(PL_ERR_USAGE,
+				"--bind and --port have no say when a service manager has bound the socket"),
+			"leave them out, or change the address in its file");
+	c->socket = given->fd;
+	c->port = given->port;
+	return NULL;
+}
+
+struct pl_error *serve_options_parse(
+	const struct cmd_input *in, const struct serve_socket *given, struct serve_options *ret)
 {
 	struct server_config *c = &ret->config;
 
 	*ret = (struct serve_options){.user = cmd_value(in, "user"), .once = cmd_flag(in, "once")};
 	server_config_init(c);
-	c->max_rate = 32;
-	c->max_seek = UINT64_C(16) << 30;
-	c->min_free = UINT64_C(256) << 20;
 	c->decompress = cmd_flag(in, "decompress");
 	struct pl_error *err = read_counts(in, c);
+	if (!err)
+		err = take_socket(in, given, c);
 	if (!err)
 		err = read_limits(in, c);
 	if (!err)
 		err = read_allow(in, &ret->networks);
 	if (!err)
-		err = read_bind(in, ret);
+		err = read_bind(in, given, ret);
 	if (!err && ret->user)
 		err = pl_error_at(confine_find_user(ret->user, &ret->become), "--user");
 	if (!err)

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "orchestrator/cmd/cmd.h"
 #include "orchestrator/cmd/serve_networks.h"
+#include "orchestrator/cmd/serve_service.h"
 #include "server/confine.h"
 #include "server/server.h"
 
@@ -28,10 +29,12 @@ struct serve_options {
 extern const struct cmd_option serve_options_table[];
 
 /**
- * Reads what was given, looks this host's interfaces up. A bad value is PL_ERR_USAGE with
- * what is wanted. *ret is to be deinited in any case.
+ * Reads what was given, looks this host's interfaces up. `socket` is a service manager's, or
+ * has fd -1; its address takes the place of --bind and --port. A bad value is PL_ERR_USAGE
+ * with what is wanted. *ret is to be deinited in any case.
  */
-struct pl_error *serve_options_parse(const struct cmd_input *in, struct serve_options *ret) PL_MUST_USE;
+struct pl_error *serve_options_parse(
+	const struct cmd_input *in, const struct serve_socket *socket, struct serve_options *ret) PL_MUST_USE;
 void serve_options_deinit(struct serve_options *o);
 
 /** What would be done, a line each. */

@@ -28,6 +28,8 @@ static uint32_t ip(const char *text)
 
 /* ---- words -------------------------------------------------------------------------- */
 
+static const struct serve_socket none = {.fd = -1};
+
 struct given {
 	struct cmd_input in;
 	struct serve_options o;
@@ -41,7 +43,7 @@ static struct pl_error *parse(struct given *g, char **words)
 		count++;
 	struct pl_error *err = cmd_parse(&cmd_serve, count, words, &g->in);
 	assert_null(err);
-	return serve_options_parse(&g->in, &g->o);
+	return serve_options_parse(&g->in, &none, &g->o);
 }
 
 static void release(struct given *g)
@@ -60,7 +62,7 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_string_equal(g.o.config.bind, "0.0.0.0");
 	assert_int_equal(g.o.config.port, 1069);
 	assert_int_equal(g.o.config.max_sessions, 64);
-	assert_int_equal(g.o.config.max_rate, 32);
+	assert_int_equal(g.o.config.max_rate, 64);
 	assert_int_equal(g.o.config.max_size, 68719476736);
 	assert_int_equal(g.o.config.max_seek, 17179869184);
 	assert_int_equal(g.o.config.max_total, 0);
@@ -98,6 +100,46 @@ static void units_are_read(void **state)
 	assert_int_equal(g.o.config.allow[1].address, ip("192.0.2.9"));
 	assert_int_equal(g.o.config.allow[1].mask, UINT32_MAX);
 	release(&g);
+}
+
+static void the_rate_follows_the_sessions(void **state)
+{
+	struct given g;
+	char *many[] = {"--max-sessions=500", NULL}, *few[] = {"--max-sessions=1", NULL};
+
+	(void)state;
+	assert_null(parse(&g, many));
+	assert_int_equal(g.o.config.max_rate, 500);
+	release(&g);
+	/* A guest sends its log right after its core. */
+	assert_null(parse(&g, few));
+	assert_int_equal(g.o.config.max_rate, 64);
+	release(&g);
+}
+
+static void a_given_socket_says_where(void **state)
+{
+	const struct serve_socket socket = {.fd = 7, .address = 0x7f000005, .port = 99};
+	char *words[] = {"-z", NULL}, *bind[] = {"--bind=127.0.0.1", NULL}, *port[] = {"--port=5", NULL};
+	char **wrong[] = {bind, port};
+	struct given g;
+
+	(void)state;
+	assert_null(cmd_parse(&cmd_serve, 1, words, &g.in));
+	assert_null(serve_options_parse(&g.in, &socket, &g.o));
+	assert_int_equal(g.o.config.socket, 7);
+	assert_int_equal(g.o.config.port, 99);
+	assert_string_equal(g.o.config.bind, "127.0.0.5");
+	assert_int_equal(g.o.config.allow_count, 1);
+	assert_int_equal(g.o.config.allow[0].address, ip("127.0.0.0"));
+	release(&g);
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		assert_null(cmd_parse(&cmd_serve, 1, wrong[i], &g.in));
+		struct pl_error *err = serve_options_parse(&g.in, &socket, &g.o);
+		assert_int_equal(pl_error_exit_code(err), 2);
+		pl_error_free(err);
+		release(&g);
+	}
 }
 
 static void bad_values_are_misuse_with_a_hint(void **state)
@@ -247,6 +289,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_those_of_the_manual),
 		cmocka_unit_test(units_are_read),
+		cmocka_unit_test(the_rate_follows_the_sessions),
+		cmocka_unit_test(a_given_socket_says_where),
 		cmocka_unit_test(bad_values_are_misuse_with_a_hint),
 		cmocka_unit_test(too_many_networks_are_misuse),
 		cmocka_unit_test(only_the_bound_network_may_send),
