@@ -1,9 +1,15 @@
-/* Packets: what is decoded lies inside the bytes, and answers read back. */
+/*
+ * Packets: what is decoded lies inside the bytes, answers read back, and a
+ * name that would be taken stays inside the folder.
+ */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/name.h"
 #include "server/wire.h"
+#include "tests/fuzz/one_component.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,6 +27,25 @@ static int inside(const void *p, size_t n, const uint8_t *data, size_t size)
 	return at >= start && n <= size && at - start <= size - n;
 }
 
+/* Its bytes as the message of one that is made. */
+static void check_error(const struct wire_packet *p)
+{
+	uint8_t out[WIRE_ERROR_MAX];
+	struct wire_packet again;
+	char *message = malloc(p->size + 1);
+
+	if (!message)
+		return;
+	if (p->size > 0)
+		memcpy(message, p->payload, p->size);
+	message[p->size] = '\0';
+	size_t size = wire_put_error(out, p->block, message);
+	CHECK(size <= sizeof out && wire_decode(out, size, &again));
+	CHECK(again.op == WIRE_ERROR && again.block == p->block && again.payload[again.size - 1] == 0);
+	CHECK(strncmp(message, (const char *)again.payload, again.size - 1) == 0);
+	free(message);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct wire_packet p;
@@ -31,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (p.op == WIRE_WRQ || p.op == WIRE_RRQ) {
 		CHECK(inside(p.name, strlen(p.name) + 1, data, size));
 		CHECK(inside(p.mode, strlen(p.mode) + 1, data, size));
+		CHECK(!name_is_safe(p.name) || one_component(p.name));
 		return 0;
 	}
 	CHECK(p.size == size - WIRE_HEADER);
@@ -42,5 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		wire_put_ack(again, p.block, p.features);
 		CHECK(memcmp(again, data, WIRE_ACK_SIZE) == 0);
 	}
+	if (p.op == WIRE_ERROR)
+		check_error(&p);
 	return 0;
 }
