@@ -6,6 +6,7 @@
 #   until_has TEXT          until an event has that text, ten seconds at most
 #   ends CODE               the server ends, with that exit code
 #   field EVENT NAME KEY, is EVENT NAME KEY VALUE     of the last such event of that file
+#   done_as NAME STATUS     ten seconds at most until it is so
 #   is_file SENT NAME, absent NAME                    files of $dir against those of $dir/dumps
 
 server=
@@ -55,6 +56,8 @@ field() {
 	grep "\"event\":\"$1\"" "$dir/out" | grep "\"name\":\"$2\"" | tail -n 1 |
 		sed -n "s/.*\"$3\":\"\{0,1\}\([^\",}]*\).*/\1/p"
 }
+# The event may come after the answer to the guest.
+done_as() { until_true is 'done' "$1" status "$2"; } # done_as NAME STATUS
 is() { [ "$(field "$1" "$2" "$3")" = "$4" ]; }
 is_file() { cmp -s "$dir/$1" "$dir/dumps/$2"; }
 absent() { [ ! -e "$dir/dumps/$1" ]; }

@@ -18,7 +18,7 @@ trap 'end_relay; stop; rm -rf "$dir"' EXIT
 gzip -1 -c <"$dir/core" >"$dir/core.gz"
 # In 20 % of loss each way a packet in three is sent again: fewer of them.
 { echo 'no gzip' && head -c 70000 "$dir/core.gz"; } >"$dir/some"
-exact() { is_file "$1" "$2" && is 'done' "$2" status complete; }
+exact() { done_as "$2" complete && is_file "$1" "$2"; }
 
 # ---- the filter of a network of its own, both ways ----
 dropping() { # dropping PERCENT FILE NAME; the filter's count in $dir/dropped

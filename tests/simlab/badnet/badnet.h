@@ -32,6 +32,10 @@ struct noise_options {
 /** Sends what no server should mind. Prints "sent=N". */
 struct pl_error *noise(const struct noise_options *o) PL_MUST_USE;
 
+/** Sends each datagram (hexadecimal, NULL ends them), and prints its answer so; an error if none comes. */
+struct pl_error *say(
+	const struct sockaddr_in *to, struct in_addr from, const char *const *datagrams) PL_MUST_USE;
+
 /** A number below `below`, from a sequence of its own for each seed. */
 unsigned draw(uint64_t *state, unsigned below);
 

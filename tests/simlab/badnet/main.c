@@ -1,6 +1,7 @@
 /*
  * badnet relay LISTEN:PORT SERVER:PORT LOSS TWICE LATE-TO-SERVER LATE-TO-CLIENT SEED
  * badnet noise SERVER:PORT FROM NAME COUNT SEED
+ * badnet say SERVER:PORT FROM HEX...
  *
  * The four numbers of a relay are percentages.
  */
@@ -61,9 +62,13 @@ static struct pl_error *dispatch(int argc, char **argv)
 		n.name = argv[4];
 		return noise(&n);
 	}
+	if (argc >= 5 && strcmp(argv[1], "say") == 0 && read_address(argv[2], &n.to) &&
+		inet_pton(AF_INET, argv[3], &n.from) == 1)
+		return say(&n.to, n.from, (const char *const *)(argv + 4));
 	return pl_error_new(PL_ERR_USAGE,
 		"badnet relay LISTEN:PORT SERVER:PORT LOSS TWICE LATE-TO-SERVER LATE-TO-CLIENT SEED, or "
-		"badnet noise SERVER:PORT FROM NAME COUNT SEED");
+		"badnet noise SERVER:PORT FROM NAME COUNT SEED, or "
+		"badnet say SERVER:PORT FROM HEX...");
 }
 
 int main(int argc, char **argv)
