@@ -10,6 +10,7 @@
 #include "base/wait.h"
 #include "tests/bench/os.h"
 
+#define SHARED (LOAD_MAX * sizeof(struct guest_result))
 #define APART 100003u /* bytes in the content between two guests */
 
 void load_config(const struct load *l, unsigned i, struct guest_config *ret)
@@ -34,18 +35,18 @@ static void be_guest(const struct load *l, unsigned i, int ready, const int go[2
 	_exit(0);
 }
 
-static struct pl_error *start(
-	const struct load *l, const int ready[2], const int go[2], struct guest_result *shared, pid_t *pids)
+static struct pl_error *fork_guests(struct load_run *r, const int ready[2], const int go[2])
 {
+	const struct load *l = r->load;
 	pid_t parent = getpid();
 	(void)fflush(NULL);
 	for (unsigned i = 0; i < l->guests; i++) {
-		pids[i] = fork();
-		if (pids[i] < 0)
+		r->pid[i] = fork();
+		if (r->pid[i] < 0)
 			return pl_error_errno(PL_ERR_LAB, errno, "cannot fork");
-		if (pids[i] == 0) {
+		if (r->pid[i] == 0) {
 			os_die_with(parent);
-			be_guest(l, i, ready[1], go, &shared[i]);
+			be_guest(l, i, ready[1], go, &r->shared[i]);
 		}
 	}
 	for (unsigned i = 0; i < l->guests; i++) {
@@ -78,31 +79,48 @@ static struct pl_error *sum_up(const struct load *l, struct load_result *r)
 	return e;
 }
 
-struct pl_error *load_run(const struct load *l, struct load_result *ret)
+struct pl_error *load_start(const struct load *l, struct load_run *ret)
 {
-	pid_t pids[LOAD_MAX] = {0};
 	int ready[2] = {-1, -1};
 	int go[2] = {-1, -1};
-	size_t size = LOAD_MAX * sizeof(struct guest_result);
 	struct pl_error *e = NULL;
 	memset(ret, 0, sizeof(*ret));
-	void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ret->load = l;
+	void *shared = mmap(NULL, SHARED, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		return pl_error_errno(PL_ERR_LAB, errno, "no shared memory");
+	ret->shared = shared;
 	if (pipe(ready) < 0 || pipe(go) < 0)
 		e = pl_error_errno(PL_ERR_LAB, errno, "no pipe");
 	else
-		e = start(l, ready, go, shared, pids);
+		e = fork_guests(ret, ready, go);
 	for (unsigned i = 0; i < 2; i++) { /* closing go[1] starts them */
 		close(go[i]);
 		close(ready[i]);
 	}
-	for (unsigned i = 0; i < l->guests; i++)
-		while (pids[i] > 0 && waitpid(pids[i], NULL, 0) < 0 && errno == EINTR)
+	return e;
+}
+
+struct pl_error *load_finish(struct load_run *r, struct load_result *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (!r->shared)
+		return NULL;
+	for (unsigned i = 0; i < r->load->guests; i++)
+		while (r->pid[i] > 0 && waitpid(r->pid[i], NULL, 0) < 0 && errno == EINTR)
 			continue;
-	memcpy(ret->guest, shared, size);
-	(void)munmap(shared, size);
-	return e ? e : sum_up(l, ret);
+	memcpy(ret->guest, r->shared, SHARED);
+	(void)munmap(r->shared, SHARED);
+	r->shared = NULL;
+	return sum_up(r->load, ret);
+}
+
+struct pl_error *load_run(const struct load *l, struct load_result *ret)
+{
+	struct load_run run;
+	struct pl_error *e = load_start(l, &run);
+	pl_error_keep_first(&e, load_finish(&run, ret));
+	return e;
 }
 
 struct pl_error *load_check(const struct load *l, const char *dir)

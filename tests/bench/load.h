@@ -5,6 +5,8 @@
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
 
+#include <sys/types.h>
+
 #include "base/err.h"
 #include "tests/bench/guest.h"
 
@@ -28,7 +30,20 @@ struct load_result {
 /** Guest i's: the same, with a name of its own, and from another place in the content. */
 void load_config(const struct load *l, unsigned i, struct guest_config *ret);
 
-/** Runs them to their ends. An error if one of them failed, with its reason. */
+/* Guests under way. */
+struct load_run {
+	const struct load *load;
+	struct guest_result *shared; /* theirs */
+	pid_t pid[LOAD_MAX];
+};
+
+/** Starts them. Whatever it returns, load_finish() has to follow. */
+struct pl_error *load_start(const struct load *l, struct load_run *ret) PL_MUST_USE;
+
+/** Waits for their ends. An error if one of them failed, with its reason. */
+struct pl_error *load_finish(struct load_run *r, struct load_result *ret) PL_MUST_USE;
+
+/** Both. */
 struct pl_error *load_run(const struct load *l, struct load_result *ret) PL_MUST_USE;
 
 /** Whether each file has arrived as it was sent. */

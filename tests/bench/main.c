@@ -30,6 +30,10 @@ static const struct part parts[] = {
 	{"pairs", "receiving, beside an echo", bench_pairs},
 	{"calls", "system calls of the server, packets of 1412 bytes", bench_calls},
 	{"thousand", "a thousand guests at once", bench_thousand},
+	{"loss", "networks that lose packets, a guest that pauses", bench_loss},
+	{"cores", "guest and server on two cores", bench_cores},
+	{"ready", "how soon a core can be debugged", bench_ready},
+	{"unpack", "unpacking a core", bench_unpack},
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 

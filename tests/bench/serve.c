@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -148,9 +149,15 @@ static bool count_done(void *arg, json_t *event)
 struct pl_error *serve_wait_done(const struct serve *s, unsigned count)
 {
 	struct pl_wait w = pl_wait_for(DONE_TIME, NULL);
+	struct tally t = {0};
+	off_t seen = -1;
 	for (;;) {
-		struct tally t = {0};
-		each_event(s, count_done, &t);
+		struct stat st;
+		if (stat(s->events, &st) == 0 && st.st_size != seen) {
+			seen = st.st_size;
+			t = (struct tally){0};
+			each_event(s, count_done, &t);
+		}
 		if (t.bad[0])
 			return pl_error_why(
 				pl_error_new(PL_ERR_CAPTURE, "a dump is not complete"), "%s", t.bad);
