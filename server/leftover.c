@@ -10,16 +10,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/fs.h"
 #include "base/text.h"
 #include "base/wait.h"
 #include "server/name.h"
 #include "server/note.h"
+#include "server/rename.h"
 #include "server/sink.h"
 
 #define SUFFIX ".partial"
-/* Numbered names for incomplete files of one name, before it counts as an error. */
-#define INCOMPLETE_MAX 10000
 /* Another server that settles the folder has it for a moment. */
 #define LOCK_WAIT (5 * PL_SECOND)
 #define LOCK_PAUSE (10 * PL_MS)
@@ -38,20 +36,6 @@ static bool is_ours(int dir_fd, const char *file, struct stat *st, char name[sta
 		return false;
 	return S_ISREG(st->st_mode) && st->st_uid == geteuid() && st->st_nlink == 1 &&
 	       (st->st_mode & 07777) == 0600;
-}
-
-static struct pl_error *set_aside(
-	int dir_fd, const char *from, const char *name, char to[static SINK_NAME_MAX + 1])
-{
-	int why = EEXIST;
-
-	for (int i = 1; i <= INCOMPLETE_MAX && why == EEXIST; i++) {
-		snprintf(to, SINK_NAME_MAX + 1, i == 1 ? "%s.incomplete" : "%s.incomplete-%d", name, i);
-		if (pl_fs_rename_new(dir_fd, from, to) == 0)
-			return NULL;
-		why = errno;
-	}
-	return pl_error_at(pl_error_errno(PL_ERR_LAB, why, "cannot rename it"), "%s", from);
 }
 
 static struct pl_error *explain(int dir_fd, const char *file, const char *name, const struct stat *st)
@@ -77,14 +61,15 @@ static struct pl_error *explain(int dir_fd, const char *file, const char *name, 
 static struct pl_error *settle(int dir_fd, const char *file, const struct pl_log *log)
 {
 	char name[NAME_LENGTH_MAX + 1];
+	char wanted[SINK_NAME_MAX + 1];
 	char now[SINK_NAME_MAX + 1];
 	struct stat st;
 
 	if (!is_ours(dir_fd, file, &st, name))
 		return NULL;
-	struct pl_error *err = set_aside(dir_fd, file, name, now);
-	if (err)
-		return err;
+	snprintf(wanted, sizeof wanted, "%s.incomplete", name);
+	if (rename_numbered(dir_fd, file, wanted, now, sizeof now) < 0)
+		return pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot rename it"), "%s", file);
 	pl_log(log, PL_LOG_WARN, "%s is of a server that was killed: it is %s now", file, now);
 	return explain(dir_fd, now, name, &st);
 }

@@ -151,7 +151,7 @@ struct pl_error *sink_commit(struct sink *k)
 {
 	if (sync_file(k->fd) < 0)
 		return failed(k, errno, "write to disk", k->now);
-	if (rename_new(k->dir_fd, k->now, k->name) < 0)
+	if (pl_fs_rename_new(k->dir_fd, k->now, k->name) < 0)
 		return failed(k, errno, "rename", k->now);
 	snprintf(k->now, sizeof k->now, "%s", k->name);
 	/* Some file systems know no flush of a folder. */

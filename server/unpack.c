@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/text.h"
 #include "server/rename.h"
 
@@ -128,7 +129,7 @@ static int last_name(struct unpack *u, bool whole)
 	char name[SINK_NAME_MAX + 1];
 
 	if (whole) {
-		if (rename_new(u->dir_fd, u->now, u->name) < 0)
+		if (pl_fs_rename_new(u->dir_fd, u->now, u->name) < 0)
 			return -1;
 		snprintf(u->now, sizeof u->now, "%s", u->name);
 		return 0;
