@@ -1,4 +1,9 @@
-/* Guest and server on two cores: where the scheduler puts them decides; --busy-poll spares the waking. */
+/*
+ * Guest and server on two cores: where the scheduler puts them decides, and
+ * what it costs to wake a process on the other core; --busy-poll spares the
+ * server's waking. A blocking guest sleeps as well, one that spins does not,
+ * as a kernel that polls its network card.
+ */
 #include <stdio.h>
 
 #include "tests/bench/bench.h"
@@ -15,19 +20,21 @@ struct setup {
 	bool echo;
 	bool pinned;
 	bool busy;
+	bool spin; /* the guest */
 };
 
 static const struct setup setups[] = {
-	{"echo, anywhere", true, false, false},
-	{"echo, pinned", true, true, false},
-	{"serve, anywhere", false, false, false},
-	{"serve, pinned", false, true, false},
-	{"serve, anywhere, --busy-poll " BUSY_POLL, false, false, true},
-	{"serve, pinned, --busy-poll " BUSY_POLL, false, true, true},
+	{"echo, anywhere", true, false, false, false},
+	{"echo, two cores", true, true, false, false},
+	{"echo, two cores, guest spins", true, true, false, true},
+	{"serve, anywhere", false, false, false, false},
+	{"serve, two cores", false, true, false, false},
+	{"serve, two cores, guest spins", false, true, false, true},
+	{"serve --busy-poll, anywhere", false, false, true, false},
+	{"serve --busy-poll, two cores", false, true, true, false},
+	{"serve --busy-poll, two cores, guest spins", false, true, true, true},
 };
 #define SETUPS (sizeof(setups) / sizeof(setups[0]))
-#define ECHO_PINNED 1
-#define SERVE_ANYWHERE 2
 
 static struct pl_error *run_echo(struct load *l, int core, struct load_result *r)
 {
@@ -76,26 +83,48 @@ static bool possible(const struct bench *b, const struct setup *s)
 	return !(s->pinned && b->other_core < 0) && !(s->busy && !bench_serve_has(b, "--busy-poll"));
 }
 
+/* The setup with these properties, to compare with. */
+static size_t find(bool echo, bool busy, const struct setup *like)
+{
+	for (size_t i = 0; i < SETUPS; i++)
+		if (setups[i].echo == echo && setups[i].busy == busy && setups[i].pinned == like->pinned &&
+			setups[i].spin == like->spin)
+			return i;
+	return 0;
+}
+
+static void report_setup(const struct bench *b, double rate[SETUPS][ROUNDS_MAX], size_t i, json_t *list)
+{
+	const struct setup *s = &setups[i];
+	const double *r = rate[i];
+	double middle = r[b->rounds / 2]; /* they are sorted */
+	double to_echo = middle / rate[find(true, false, s)][b->rounds / 2];
+	double to_plain = middle / rate[find(false, false, s)][b->rounds / 2];
+	printf("%-42s %9.0f %9.0f %9.0f | ", s->name, middle, r[0], r[b->rounds - 1]);
+	if (!s->echo)
+		printf("%5.2f %13.2f", to_echo, to_plain);
+	printf("\n");
+	json_t *o = json_pack("{s:s, s:f, s:f, s:f}", "setup", s->name, "packets_per_second", middle,
+		"lowest", r[0], "highest", r[b->rounds - 1]);
+	if (!s->echo)
+		(void)json_object_update_new(
+			o, json_pack("{s:f, s:f}", "to_echo", to_echo, "to_no_busy_poll", to_plain));
+	(void)json_array_append_new(list, o);
+}
+
 static void report(const struct bench *b, double rate[SETUPS][ROUNDS_MAX], json_t *ret)
 {
-	double middle[SETUPS];
 	json_t *list = json_array();
 	for (size_t i = 0; i < SETUPS; i++)
-		middle[i] = possible(b, &setups[i]) ? bench_median(rate[i], b->rounds) : 0;
-	printf("packets of 1412 bytes a second, medians of %u rounds\n", b->rounds);
+		if (possible(b, &setups[i]))
+			(void)bench_median(rate[i], b->rounds); /* sorts */
+	printf("packets of 1412 bytes a second, %u rounds; --busy-poll is " BUSY_POLL "\n", b->rounds);
+	printf("%-42s %9s %9s %9s | /echo /no busy poll\n", "", "median", "lowest", "highest");
 	for (size_t i = 0; i < SETUPS; i++) {
-		if (middle[i] == 0) {
-			printf("%-34s not possible here\n", setups[i].name);
-			continue;
-		}
-		double to_anywhere = middle[i] / middle[SERVE_ANYWHERE];
-		double to_echo = middle[ECHO_PINNED] > 0 ? middle[i] / middle[ECHO_PINNED] : 0;
-		printf("%-34s %9.0f (%.0f to %.0f), of serve anywhere %.2f, of the pinned echo %.2f\n",
-			setups[i].name, middle[i], rate[i][0], rate[i][b->rounds - 1], to_anywhere, to_echo);
-		(void)json_array_append_new(
-			list, json_pack("{s:s, s:f, s:f, s:f, s:f}", "setup", setups[i].name,
-				      "packets_per_second", middle[i], "lowest", rate[i][0],
-				      "to_serve_anywhere", to_anywhere, "to_pinned_echo", to_echo));
+		if (possible(b, &setups[i]))
+			report_setup(b, rate, i, list);
+		else
+			printf("%-42s not possible here\n", setups[i].name);
 	}
 	(void)json_object_set_new(ret, "setups", list);
 }

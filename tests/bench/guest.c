@@ -217,11 +217,22 @@ static void set_patience(int fd, int64_t ns)
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
 }
 
+static ssize_t receive(const struct guest *g, int fd, void *bytes, struct sockaddr_in *server)
+{
+	int64_t until = g->config.spin ? pl_now() + guest_patience(g) : 0;
+	for (;;) {
+		socklen_t n = sizeof(*server);
+		ssize_t size = recvfrom(fd, bytes, CONTENT_PACKET_MAX, g->config.spin ? MSG_DONTWAIT : 0,
+			(struct sockaddr *)server, &n);
+		if (size >= 0 || !g->config.spin || pl_now() >= until)
+			return size;
+	}
+}
+
 static enum guest_todo listen_for_answer(struct guest *g, int fd, struct sockaddr_in *server)
 {
 	uint8_t bytes[CONTENT_PACKET_MAX];
-	socklen_t n = sizeof(*server);
-	ssize_t size = recvfrom(fd, bytes, sizeof(bytes), 0, (struct sockaddr *)server, &n);
+	ssize_t size = receive(g, fd, bytes, server);
 	if (size >= 0)
 		return guest_answer(g, bytes, (size_t)size);
 	if (errno == EINTR)

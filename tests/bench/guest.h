@@ -36,7 +36,9 @@ struct guest_config {
 	uint64_t pause_at; /* at this offset it is silent for a while: a disk that spins up, a slow compressor
 			    */
 	int64_t pause;     /* ns, 0: it isn't */
-	double rate;       /* bytes a second at most; 0: no limit */
+	bool spin;   /* never sleep for an answer: the kernel polls its network card, as a vCPU that is always
+			busy */
+	double rate; /* bytes a second at most; 0: no limit */
 };
 
 /* Times are pl_now() values, which all processes of a machine share. */

@@ -23,7 +23,7 @@
 #define SIZE_QUICK (1u << 20)
 #define PAUSE (10 * PL_SECOND)
 #define PAUSE_QUICK (2 * PL_SECOND)
-#define PATIENCE "600s"
+#define PATIENCE "1500s"
 
 static const char *const levels[LEVELS] = {"1", "5", "20"}; /* percent, each way */
 
