@@ -11,7 +11,8 @@
 
 struct pl_error *run_context_init(struct run *r, const struct run_options *o)
 {
-	*r = (struct run){.o = o, .lab = o->lab, .scenario = o->scenario, .log = o->log, .lock = {.fd = -1}};
+	*r = (struct run){
+		.o = o, .lab = o->lab, .scenario = o->scenario, .log = o->log, .lock = STORE_UNLOCKED};
 	r->doc = json_object();
 	if (r->doc == NULL)
 		return pl_error_nomem();
@@ -43,12 +44,12 @@ void run_context_deinit(struct run *r)
 	vm_deinit(&r->vm);
 	secret_free(r->vm_password);
 	journal_close(r->journal);
-	pl_lock_release(&r->lock);
+	store_unlock(&r->lock);
 	free(r->boot_args);
 	free(r->id);
 	free(r->dir);
 	json_decref(r->doc);
-	*r = (struct run){.lock = {.fd = -1}};
+	*r = (struct run){.lock = STORE_UNLOCKED};
 }
 
 struct pl_wait run_wait(const struct run *r, int64_t ns)

@@ -15,6 +15,7 @@
 #include "orchestrator/run/reach.h"
 #include "orchestrator/run/run.h"
 #include "orchestrator/run/serial.h"
+#include "orchestrator/run/store.h"
 
 enum run_panic { PANIC_NO, PANIC_SUSPECTED, PANIC_SEEN };
 
@@ -28,7 +29,7 @@ struct run {
 	char *id;
 	char *dir;
 	struct journal *journal;
-	struct pl_lock lock;
+	struct store_lock lock;
 
 	char *vm_password;
 	struct vm_backend host;

@@ -84,7 +84,7 @@ static struct pl_error *check_unrestored(const struct run *r)
 	return e;
 }
 
-static struct pl_error *take_lock(const struct run *r, struct pl_lock *ret)
+static struct pl_error *take_lock(const struct run *r, struct store_lock *ret)
 {
 	struct pl_error *e = store_lock(r->o->state, r->vm.vmx, r->id, ret);
 	return pl_error_hint(pl_error_at(pl_error_as(e, PL_ERR_LAB), "%s", r->vm.name),
@@ -95,9 +95,9 @@ static struct pl_error *take_lock(const struct run *r, struct pl_lock *ret)
 static struct pl_error *refuse_power(const struct run *r)
 {
 	/* The run that is changing the VM's power may be alive: then nothing is to be restored. */
-	struct pl_lock lock = {.fd = -1};
+	struct store_lock lock = STORE_UNLOCKED;
 	struct pl_error *e = r->id == NULL ? NULL : take_lock(r, &lock);
-	pl_lock_release(&lock);
+	store_unlock(&lock);
 	if (e == NULL)
 		e = check_unrestored(r);
 	if (e != NULL)

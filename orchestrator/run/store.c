@@ -204,10 +204,17 @@ bool store_locked(const char *state, const char *vmx)
 	return held;
 }
 
-struct pl_error *store_lock(const char *state, const char *vmx, const char *id, struct pl_lock *ret)
+/* Children keep it. */
+static struct pl_error *share(const struct pl_lock *l)
+{
+	if (fcntl(l->fd, F_SETFD, 0) < 0)
+		return pl_error_errno(PL_ERR_LAB, errno, "cannot share the lock with children");
+	return NULL;
+}
+
+static struct pl_error *lock_named(const char *state, const char *vmx, const char *id, struct pl_lock *ret)
 {
 	char *path = NULL, *holder = NULL;
-	ret->fd = -1;
 	struct pl_error *e = make_below(state, "locks");
 	if (e == NULL)
 		e = lock_path(state, vmx, &path);
@@ -215,9 +222,56 @@ struct pl_error *store_lock(const char *state, const char *vmx, const char *id, 
 		e = pl_asprintf(&holder, "run %s (process %ld) on %s\n", id, (long)getpid(), vmx);
 	if (e == NULL)
 		e = pl_lock_take(ret, path, holder);
-	if (e == NULL && fcntl(ret->fd, F_SETFD, 0) < 0)
-		e = pl_error_errno(PL_ERR_LAB, errno, "cannot share the lock with children");
+	if (e == NULL)
+		e = share(ret);
 	free(path);
 	free(holder);
 	return e;
+}
+
+/* The folder that the .vmx really is in, malloc'd; NULL if there is none here. */
+static char *real_folder(const char *vmx)
+{
+	char *path = realpath(vmx, NULL);
+	char *slash = path == NULL ? NULL : strrchr(path, '/');
+	if (slash != NULL)
+		*slash = '\0';
+	return path;
+}
+
+/* The .vmx would not do: Fusion puts a new file in its place. */
+static struct pl_error *lock_folder(const char *vmx, struct pl_lock *ret)
+{
+	char *path = real_folder(vmx);
+	if (path == NULL)
+		return NULL;
+	ret->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(path);
+	if (ret->fd < 0)
+		return NULL;
+	if (flock(ret->fd, LOCK_EX | LOCK_NB) == 0)
+		return share(ret);
+	bool taken = errno == EWOULDBLOCK;
+	pl_lock_release(ret);
+	if (!taken)
+		return NULL;
+	return pl_error_why(pl_error_at(pl_error_new(PL_ERR_LAB, "in use"), "%s", vmx),
+		"held by a run with another state folder");
+}
+
+struct pl_error *store_lock(const char *state, const char *vmx, const char *id, struct store_lock *ret)
+{
+	*ret = STORE_UNLOCKED;
+	struct pl_error *e = lock_named(state, vmx, id, &ret->named);
+	if (e == NULL)
+		e = lock_folder(vmx, &ret->folder);
+	if (e != NULL)
+		store_unlock(ret);
+	return e;
+}
+
+void store_unlock(struct store_lock *l)
+{
+	pl_lock_release(&l->named);
+	pl_lock_release(&l->folder);
 }

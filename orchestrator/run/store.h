@@ -29,15 +29,26 @@ void store_ids_free(char **ids, size_t count);
 /** dir/name, malloc'd. */
 struct pl_error *store_path(const char *dir, const char *name, char **ret) PL_MUST_USE;
 
+/* A VM's lock is two: one says who has it, the other is seen from every state folder. */
+struct store_lock {
+	struct pl_lock named;  /* STATE/locks/HASH.lock */
+	struct pl_lock folder; /* on the folder of the .vmx itself, which gets no new file by it */
+};
+#define STORE_UNLOCKED ((struct store_lock){.named = {.fd = -1}, .folder = {.fd = -1}})
+
 /**
- * Locks the VM with that .vmx for the run `id`. Children inherit the lock: a
- * vmrun that outlives a killed paniclab keeps it until it is done, so that a
- * teardown cannot overtake it.
+ * Locks the VM with that .vmx for the run `id`: PL_ERR_LAB "in use" if another
+ * run has it. VMs in one folder share a lock. Where the .vmx is not on this
+ * host, or its file system has no locks, only runs with the same `state` see it.
+ *
+ * Children inherit the lock: a vmrun that outlives a killed paniclab keeps it
+ * until it is done, so that a teardown cannot overtake it.
  */
 struct pl_error *store_lock(
-	const char *state, const char *vmx, const char *id, struct pl_lock *ret) PL_MUST_USE;
+	const char *state, const char *vmx, const char *id, struct store_lock *ret) PL_MUST_USE;
+void store_unlock(struct store_lock *l);
 
-/** True if somebody holds that lock now. */
+/** True if a run with that state folder holds the VM's lock now. */
 bool store_locked(const char *state, const char *vmx);
 
 #endif

@@ -65,7 +65,7 @@ struct pl_error *run_summary_read(const char *state, const char *id, struct run_
 
 /* The lock, waited for: children of a killed run end by their own deadlines. */
 static struct pl_error *lock(
-	const char *state, const char *vmx, const char *id, const struct pl_wait *w, struct pl_lock *ret)
+	const char *state, const char *vmx, const char *id, const struct pl_wait *w, struct store_lock *ret)
 {
 	for (;;) {
 		struct pl_error *e = store_lock(state, vmx, id, ret);
@@ -87,12 +87,12 @@ struct scene {
 	char *vm_password;
 	struct vm_backend backend;
 	struct vm vm;
-	struct pl_lock lock;
+	struct store_lock lock;
 };
 
 static void scene_deinit(struct scene *s)
 {
-	pl_lock_release(&s->lock);
+	store_unlock(&s->lock);
 	vm_deinit(&s->vm);
 	vm_close(&s->backend);
 	secret_free(s->vm_password);
@@ -169,7 +169,7 @@ static struct pl_error *restore_scene(
 static struct pl_error *restore_journal(const char *dir, const struct journal_state *j,
 	const struct teardown *t, const struct pl_wait *w, json_t **left)
 {
-	struct scene s = {.lock = {.fd = -1}};
+	struct scene s = {.lock = STORE_UNLOCKED};
 	*left = restore_pending(j);
 	struct pl_error *e = lock(t->state, pl_json_str_or(j->begin, "vmx", ""), t->id, w, &s.lock);
 	if (e == NULL)

@@ -19,6 +19,9 @@ is $? 3 "teardown leaves it alone"
 has "$(cat "$ERR.teardown")" "$id: the run is under way (process $PID)" "... and says which process it is"
 paniclab teardown --all >"$OUT.teardown" 2>&1
 is $? 0 "teardown --all passes it by"
+"$PANICLAB" run --state "$WORK/elsewhere" "$WORK/lab.yaml" "$WORK/scenario.yaml" >"$OUT.second" 2>"$ERR.second" </dev/null
+is $? 3 "a second run on the VM, with another state folder, refuses"
+has "$(tail -n 1 "$ERR.second")" "in use (held by a run with another state folder)" "... and says why"
 kill -s INT "$PID"
 end
 is "$STATUS" 130 "Ctrl-C ends it"
