@@ -56,6 +56,11 @@ lab_start
 is "$(vmrun list)" "Total running VMs: 0" "and it starts again, off"
 is "$(vmrun listSnapshots "$SIMLAB_VMX" | tail -n 1)" one "with all that was on disk"
 
+# Every command has --help, and starts nothing then.
+[ "$("$SIMLAB" start --dir "$WORK/none" --help)" = "$("$SIMLAB" help)" ] && [ ! -e "$WORK/none" ]
+ok $? "simlab start --help"
+is "$("$SIMLAB" fault -h | head -n 1)" "$("$SIMLAB" help | head -n 1)" "simlab fault -h"
+
 # A port that is taken
 "$SIMLAB" start --dir "$WORK/second" --port "${SIMLAB_URL##*:}" --ssh-port 0 2>"$WORK/bad"
 is $? 3 "a port that is taken: 3"

@@ -34,6 +34,7 @@ static const char USAGE[] =
 
 struct command_line {
 	const char *dir;
+	bool help;
 	struct options opt;
 	struct faults faults;
 };
@@ -78,6 +79,9 @@ static bool set_option(struct command_line *l, int which, const char *value, str
 	case 'd':
 		l->dir = value;
 		return true;
+	case 'h':
+		l->help = true;
+		return true;
 	case 'p':
 		return parse_port(value, &o->port);
 	case 's':
@@ -114,6 +118,7 @@ static struct pl_error *parse(int argc, char **argv, struct command_line *ret)
 {
 	static const struct option OPTIONS[] = {
 		{"dir", required_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'},
 		{"port", required_argument, NULL, 'p'},
 		{"ssh-port", required_argument, NULL, 's'},
 		{"guest-ip", required_argument, NULL, 'i'},
@@ -138,7 +143,7 @@ static struct pl_error *parse(int argc, char **argv, struct command_line *ret)
 	int which;
 	int index = 0;
 	opterr = 0;
-	while ((which = getopt_long(argc, argv, "", OPTIONS, &index)) != -1) {
+	while ((which = getopt_long(argc, argv, "h", OPTIONS, &index)) != -1) {
 		struct pl_error *e = NULL;
 		if (which == '?')
 			return pl_error_hint(pl_error_new(PL_ERR_USAGE, "unknown option or missing value: %s",
@@ -246,6 +251,10 @@ int main(int argc, char **argv)
 	struct pl_error *e = parse(argc - 1, argv + 1, &l);
 	if (e != NULL)
 		return fail(e);
+	if (l.help) {
+		fputs(USAGE, stdout);
+		return 0;
+	}
 	if (strcmp(name, "start") == 0)
 		return cmd_start(&l);
 	if (strcmp(name, "stop") == 0)
