@@ -56,31 +56,11 @@ struct pl_error *pl_json_int(const json_t *o, const char *key, const char *where
 	return NULL;
 }
 
-struct pl_error *pl_json_bool(const json_t *o, const char *key, const char *where, bool *ret)
-{
-	json_t *v = NULL;
-	struct pl_error *e = get(o, key, where, "true or false", &v);
-	if (e != NULL)
-		return e;
-	if (!json_is_boolean(v))
-		return wrong(key, where, "true or false");
-	*ret = json_is_true(v);
-	return NULL;
-}
-
 struct pl_error *pl_json_array(const json_t *o, const char *key, const char *where, json_t **ret)
 {
 	struct pl_error *e = get(o, key, where, "an array", ret);
 	if (e == NULL && !json_is_array(*ret))
 		return wrong(key, where, "an array");
-	return e;
-}
-
-struct pl_error *pl_json_object(const json_t *o, const char *key, const char *where, json_t **ret)
-{
-	struct pl_error *e = get(o, key, where, "an object", ret);
-	if (e == NULL && !json_is_object(*ret))
-		return wrong(key, where, "an object");
 	return e;
 }
 

@@ -20,10 +20,7 @@ struct pl_error *pl_json_parse(
 struct pl_error *pl_json_str(
 	const json_t *o, const char *key, const char *where, const char **ret) PL_MUST_USE;
 struct pl_error *pl_json_int(const json_t *o, const char *key, const char *where, int64_t *ret) PL_MUST_USE;
-struct pl_error *pl_json_bool(const json_t *o, const char *key, const char *where, bool *ret) PL_MUST_USE;
 struct pl_error *pl_json_array(const json_t *o, const char *key, const char *where, json_t **ret) PL_MUST_USE;
-struct pl_error *pl_json_object(
-	const json_t *o, const char *key, const char *where, json_t **ret) PL_MUST_USE;
 
 /** The string, or `otherwise` when it is absent or not a string. */
 const char *pl_json_str_or(const json_t *o, const char *key, const char *otherwise);
