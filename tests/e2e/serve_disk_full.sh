@@ -29,6 +29,7 @@ is_part() { # is_part SENT NAME BYTES
 }
 sends_not() { ! send "$@"; }
 told() { grep -q "complete=no.* errors=[1-9].* code=$1 " "$dir/sent"; }
+no_core() { [ "$(ls "$dir/dumps")" = core.gz ]; }
 no_partial() { [ -z "$(find "$dir/dumps" -name '*.partial' -o -name '*.tmp.*')" ]; }
 note() { # note NAME KEY VALUE
 	grep -q "\"$2\": \"$3\"" "$dir/dumps/$1.json"
@@ -74,5 +75,17 @@ rm -f "$dir/dumps/"*
 serve --min-free 0 --idle-timeout 1s
 send --file "$dir/large" --name died --stop-at 1M --time-factor 0.1
 check "with room for it there is a note" until_true note died.incomplete why timed-out
+
+# A core that is decompressed can be made again: it gives way to what cannot.
+stop
+umount "$dir/dumps"
+mount -t tmpfs -o size=90m none "$dir/dumps" || exit 1
+"$BUILD/kernsim" core --size 60M --out "$dir/core" >/dev/null
+gzip -1 -c <"$dir/core" >"$dir/core.gz"
+serve --min-free 0 --decompress
+check "--decompress without room for the core: the dump ends well" send --file "$dir/core.gz" --name core.gz
+check "is exact" exact core.gz core.gz
+check "there is no core" no_core
+check "and it is said why" grep -q 'not decompressed: the disk is nearly full' "$dir/err"
 stop
 done_testing

@@ -161,6 +161,29 @@ static void test_somebody_makes_room(void **state)
 	assert_false(taken(&q, 5001, START + 17 * PL_SECOND));
 }
 
+/* 64 MiB must be left by what can be made again, and can be had by what can't. */
+static void test_spare(void **state)
+{
+	(void)state;
+	struct quota q;
+	assert_null(quota_init(&q, dir_fd, 100 * MIB, 0, START));
+	struct pl_error *err = quota_take_spare(&q, 36 * MIB + 1);
+	assert_non_null(err);
+	assert_non_null(strstr(pl_error_what(err), "--max-total"));
+	pl_error_free(err);
+	assert_null(quota_take_spare(&q, 36 * MIB));
+	assert_true(taken(&q, 64 * MIB, START));
+	assert_false(taken(&q, 1, START));
+	assert_int_equal(quota_used(&q), 100 * MIB);
+	/* A disk that has less than that to spare. */
+	assert_null(quota_init(&q, dir_fd, UINT64_MAX, UINT64_MAX - 64 * MIB, START));
+	err = quota_take_spare(&q, 1);
+	assert_non_null(err);
+	assert_non_null(strstr(pl_error_what(err), "disk"));
+	pl_error_free(err);
+	assert_int_equal(quota_used(&q), 0);
+}
+
 #define THREADS 4
 #define TAKES 100000u
 
@@ -240,6 +263,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_words, begin, end),
 		cmocka_unit_test_setup_teardown(test_huge_numbers, begin, end),
 		cmocka_unit_test_setup_teardown(test_somebody_makes_room, begin, end),
+		cmocka_unit_test_setup_teardown(test_spare, begin, end),
 		cmocka_unit_test_setup_teardown(test_threads, begin, end),
 		cmocka_unit_test_setup_teardown(test_free_space, begin, end),
 	};
