@@ -13,7 +13,6 @@
 
 #include "base/fs.h"
 #include "orchestrator/run/journal.h"
-#include "orchestrator/run/store.h"
 #include "tests/unit/folder.h"
 
 static char path[128];
@@ -111,46 +110,12 @@ static void test_garbage(void **state)
 	pl_error_free(e);
 }
 
-static void test_store(void **state)
-{
-	(void)state;
-	char *id = NULL, *dir = NULL, *found = NULL, *found_dir = NULL, **ids = NULL;
-	size_t count = 9;
-	assert_null(store_ids(folder, &ids, &count));
-	assert_int_equal(count, 0);
-	store_ids_free(ids, count);
-	assert_null(store_create(folder, &id, &dir));
-	assert_int_equal(strlen(id), 20);
-	/* Eight digits of a date are enough when there is one run. */
-	char prefix[9] = "";
-	memcpy(prefix, id, 8);
-	assert_null(store_find(folder, prefix, &found, &found_dir));
-	assert_string_equal(found, id);
-	assert_string_equal(found_dir, dir);
-	free(found);
-	free(found_dir);
-	struct pl_error *e = store_find(folder, "../..", &found, &found_dir);
-	assert_int_equal(pl_error_kind(e), PL_ERR_USAGE);
-	pl_error_free(e);
-	struct pl_lock a, b;
-	assert_null(store_lock(folder, "/x.vmx", id, &a));
-	e = store_lock(folder, "/x.vmx", "another", &b);
-	assert_non_null(strstr(pl_error_reason(e), id));
-	pl_error_free(e);
-	assert_null(store_lock(folder, "/y.vmx", "another", &b));
-	pl_lock_release(&a);
-	pl_lock_release(&b);
-	free(id);
-	free(dir);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_story),
 		cmocka_unit_test(test_torn_line),
 		cmocka_unit_test(test_garbage),
-		cmocka_unit_test(test_store),
 	};
 	return cmocka_run_group_tests_name("journal", tests, set_up, remove_folder);
 }

@@ -1,4 +1,4 @@
-/* The lock on a VM: seen by whoever means the same VM, and gone without a trace. */
+/* Runs by their ids; the lock on a VM, seen by whoever means the same VM, and gone without a trace. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -129,9 +129,35 @@ static void test_children_inherit(void **state)
 	close(ready[1]);
 }
 
+static void test_ids(void **state)
+{
+	(void)state;
+	char *id = NULL, *dir = NULL, *found = NULL, *found_dir = NULL, **ids = NULL;
+	size_t count = 9;
+	assert_null(store_ids(folder, &ids, &count));
+	assert_int_equal(count, 0);
+	store_ids_free(ids, count);
+	assert_null(store_create(folder, &id, &dir));
+	assert_int_equal(strlen(id), 20);
+	/* Eight digits of a date are enough when there is one run. */
+	char prefix[9] = "";
+	memcpy(prefix, id, 8);
+	assert_null(store_find(folder, prefix, &found, &found_dir));
+	assert_string_equal(found, id);
+	assert_string_equal(found_dir, dir);
+	free(found);
+	free(found_dir);
+	struct pl_error *e = store_find(folder, "../..", &found, &found_dir);
+	assert_int_equal(pl_error_kind(e), PL_ERR_USAGE);
+	pl_error_free(e);
+	free(id);
+	free(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_one_run_a_vm),
 		cmocka_unit_test(test_absent_vmx),
 		cmocka_unit_test(test_children_inherit),
