@@ -11,7 +11,7 @@ debian() {
 	wanted='gcc make pkg-config libcurl4-openssl-dev libjansson-dev libssh2-1-dev zlib1g-dev libyaml-dev
 		libisal-dev libmicrohttpd-dev openssh-server openssh-client'
 	if [ "$purpose" = all ]; then
-		wanted="$wanted libcmocka-dev curl gzip file jq openssl tidy lldb-14 python3-lldb-14 llvm-14
+		wanted="$wanted libcmocka-dev curl gzip file iproute2 jq nftables openssl tidy lldb-14 python3-lldb-14 llvm-14
 			clang clang-format clang-tidy libclang-rt-dev cppcheck shellcheck dash mandoc"
 	fi
 	missing=
