@@ -25,7 +25,7 @@ kill_server() {
 
 # killed NAME BYTES INCOMPLETE: once so much of it is in the file
 killed() {
-	"$BUILD/kernsim" send --server "127.0.0.1:$port" --from "$net.2" --timeout 60s --time-factor 0.02 \
+	"$BUILD/kernsim" send --server "127.0.0.1:$port" --from "$net.2" --timeout 60s --time-factor 0.01 \
 		--file "$dir/sent-file" --name "$1" --delay 200us >"$dir/sent" 2>&1 &
 	sender=$!
 	until_true grown "$1.partial" "$2"
