@@ -136,8 +136,7 @@ static int64_t finish(struct keep *k, enum keep_order order, uint8_t *scratch)
 		k->restarted = true;
 		verify_restart(&k->verify);
 	}
-	bool skip = order == KEEP_ABANDON && atomic_load(&k->place->hurry);
-	if (!skip && verify_turn(&k->verify, k->sink->size, scratch, WORK_SCRATCH))
+	if (verify_turn(&k->verify, k->sink->size, scratch, WORK_SCRATCH))
 		return WORK_AGAIN;
 	if (order == KEEP_COMMIT)
 		commit(k);

@@ -30,7 +30,6 @@ struct keep_place {
 	struct quota *quota;
 	struct workers *workers;
 	const struct pl_log *log;
-	_Atomic bool hurry; /* the server stops: what is incomplete is not unpacked any more */
 };
 
 enum keep_order {

@@ -412,7 +412,6 @@ struct pl_error *server_dispatch(struct server *s)
 /* What is under way gets its last name; workers need their time for that. */
 static void finish_all(struct server *s)
 {
-	atomic_store(&s->place.keep.hurry, true);
 	for (size_t i = 0; i < s->table.count; i++)
 		transfer_stop(s->table.items[i], NOTE_SHUT_DOWN, "the server stopped");
 	look_after(s, pl_now());
