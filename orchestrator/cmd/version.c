@@ -20,7 +20,8 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 		{"jansson", JANSSON_VERSION},
 		{"zlib", zlibVersion()},
 		{"libyaml", yaml_get_version_string()},
-		{"gzip", gz_library()}, /* what decodes it */
+		/* what decodes it */
+		{"gzip", gz_library()},
 	};
 	size_t count = sizeof libraries / sizeof *libraries;
 	if (!env->json) {
