@@ -197,7 +197,11 @@ BENCH := $(BUILD)/bench
 $(BENCH): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/bench/*.c)) $(lib_base)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pkg_libs,$(BASE_PKGS))
-bench: all simlab $(BENCH)
+BENCH_INFLATE := $(BUILD)/bench-inflate
+$(BENCH_INFLATE): $(BUILD)/obj/tests/bench/inflate/inflate.o $(lib_base)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pkg_libs,$(BASE_PKGS))
+bench: all simlab $(BENCH) $(BENCH_INFLATE)
 	@sh tests/bench/run.sh $(BUILD)
 
 # ---- what a person types -----------------------------------------------------

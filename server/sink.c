@@ -109,7 +109,11 @@ struct pl_error *sink_flush(struct sink *k)
 			return err;
 		}
 	}
-	return write_out(k, k->held_at, k->buffer, held);
+	uint64_t before = k->written;
+	struct pl_error *err = write_out(k, k->held_at, k->buffer, held);
+	if (err && k->quota)
+		quota_give_back(k->quota, held - (k->written - before));
+	return err;
 }
 
 struct pl_error *sink_write(struct sink *k, uint64_t offset, const void *data, size_t size)

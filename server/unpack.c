@@ -35,12 +35,17 @@ void unpack_init(struct unpack *u, int dir_fd, const char *gz_name, struct quota
 
 /* ---- giving up ------------------------------------------------------------------- */
 
+static uint64_t written(const struct unpack *u)
+{
+	return u->sparse.size - u->sparse.holes;
+}
+
 static void discard(struct unpack *u)
 {
 	if (u->fd < 0)
 		return;
 	if (u->quota)
-		quota_give_back(u->quota, u->sparse.size - u->sparse.holes);
+		quota_give_back(u->quota, written(u));
 	close(u->fd);
 	u->fd = -1;
 	unlinkat(u->dir_fd, u->now, 0);
@@ -89,6 +94,20 @@ static void look(struct unpack *u)
 		atomic_store(&u->known, true);
 }
 
+/* Neither holes nor what a failed write left out stay taken. */
+static struct pl_error *write_within_quota(struct unpack *u, const void *data, size_t size)
+{
+	uint64_t before = written(u);
+	struct pl_error *err = u->quota ? quota_take_spare(u->quota, size) : NULL;
+
+	if (err)
+		return err;
+	err = sparse_write(&u->sparse, data, size);
+	if (u->quota)
+		quota_give_back(u->quota, size - (written(u) - before));
+	return err;
+}
+
 void unpack_write(struct unpack *u, const void *data, size_t size)
 {
 	if (u->fd < 0 && !u->reason[0])
@@ -99,16 +118,11 @@ void unpack_write(struct unpack *u, const void *data, size_t size)
 		give_up(u, "it would be larger than any Mac's memory", 0);
 		return;
 	}
-	uint64_t holes = u->sparse.holes;
-	struct pl_error *err = u->quota ? quota_take_spare(u->quota, size) : NULL;
-	if (!err)
-		err = sparse_write(&u->sparse, data, size);
+	struct pl_error *err = write_within_quota(u, data, size);
 	if (err) {
 		give_up_for(u, err);
 		return;
 	}
-	if (u->quota)
-		quota_give_back(u->quota, u->sparse.holes - holes);
 	if (u->sparse.size >= u->look_at) {
 		look(u);
 		u->look_at = u->sparse.size * 2;

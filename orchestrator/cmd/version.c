@@ -4,6 +4,7 @@
 #include <yaml.h>
 #include <zlib.h>
 
+#include "base/gz.h"
 #include "orchestrator/cmd/commands.h"
 
 static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int *exit_code)
@@ -19,6 +20,8 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 		{"jansson", JANSSON_VERSION},
 		{"zlib", zlibVersion()},
 		{"libyaml", yaml_get_version_string()},
+		/* what decodes it */
+		{"gzip", gz_library()},
 	};
 	size_t count = sizeof libraries / sizeof *libraries;
 	if (!env->json) {

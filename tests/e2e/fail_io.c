@@ -1,10 +1,12 @@
 /*
  * For LD_PRELOAD, in tests only: a disk with errors. Writes to files whose
  * names end in ".partial" fail with FAIL_ERRNO once FAIL_AFTER bytes were
- * written to such files; FAIL_SYNC=1 makes their fsync() fail instead.
+ * written to such files; FAIL_SYNC=1 makes their fsync() fail instead, and
+ * with FAIL_SYNC=2 the process is killed there.
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -46,6 +48,8 @@ static bool sync_fails(int fd)
 {
 	if (!number("FAIL_SYNC") || !is_partial(fd))
 		return false;
+	if (number("FAIL_SYNC") == 2)
+		raise(SIGKILL);
 	errno = (int)number("FAIL_ERRNO");
 	return true;
 }

@@ -58,6 +58,24 @@ disk_tests() { # disk_tests NAME NUMBER WORDS
 	unset FAIL_SYNC
 	under=
 }
+# The worst moment for a kill -9: all has come, and is not on disk yet.
+killed_tests() {
+	under="disk 0"
+	FAIL_SYNC=2
+	export FAIL_SYNC
+	afresh
+	unset FAIL_SYNC
+	under=
+	check "killed while it writes to disk: the guest is not told that all is well" sends_not \
+		--file "$dir/large" --name unsynced
+	check "the server is gone" gone
+	serve
+	check "what came is set aside by the next server" is_part large unsynced.incomplete 1000000
+	check "with a note" note unsynced.incomplete why killed
+	check "and not called whole" absent unsynced
+	check "the guest dumps again" send --file "$dir/large" --name unsynced
+	check "which is exact" exact large unsynced
+}
 if [ "$(uname -s)" != Linux ]; then
 	skip "errors of the disk" "LD_PRELOAD is for Linux"
 elif grep -q __asan_init "$PANICLAB"; then
@@ -70,6 +88,7 @@ else
 	END
 	disk_tests EIO "$eio" 'Input/output error'
 	disk_tests EDQUOT "$edquot" 'Disk quota exceeded'
+	killed_tests
 fi
 
 # ---- the folder ----

@@ -4,7 +4,8 @@
  *   bench-inflate libraries                   names what the build can decode with
  *   bench-inflate make CORE MIB OUT           a file like a core, with pages of CORE
  *   bench-inflate decode LIBRARY GZ [OUT]     as core/gunzip does; OUT is written sparse
- *   bench-inflate time COMMAND ARGUMENT...    seconds that it takes, its output dropped
+ *   bench-inflate time COMMAND ARGUMENT...    its seconds: by the clock, and of the processor; its
+ *                                             output is dropped
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -202,8 +205,14 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static double of(struct timeval t)
+{
+	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
 static int seconds(char **argv)
 {
+	struct rusage use;
 	double start = now();
 	int status = 0;
 	pid_t pid = fork();
@@ -218,7 +227,10 @@ static int seconds(char **argv)
 	}
 	if (waitpid(pid, &status, 0) < 0)
 		return fail("waitpid");
-	printf("%.3f\n", now() - start);
+	double took = now() - start;
+	if (getrusage(RUSAGE_CHILDREN, &use) < 0)
+		return fail("getrusage");
+	printf("%.3f\t%.3f\n", took, of(use.ru_utime) + of(use.ru_stime));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
