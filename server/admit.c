@@ -67,11 +67,12 @@ static bool allowed(const struct admit *a, uint32_t address)
 const struct admit_refusal *admit_check(
 	struct admit *a, uint32_t address, const char *name, const char *mode, size_t active, int64_t now)
 {
-	static const struct admit_refusal not_allowed = {WIRE_E_ACCESS, "this address is not allowed"};
-	static const struct admit_refusal unsafe = {WIRE_E_ACCESS, "not a safe file name"};
-	static const struct admit_refusal not_octet = {WIRE_E_ILLEGAL, "the transfer mode is not octet"};
-	static const struct admit_refusal too_many = {WIRE_E_OTHER, "too many transfers under way"};
-	static const struct admit_refusal too_fast = {WIRE_E_OTHER, "too many new transfers a second"};
+	static const struct admit_refusal not_allowed = {WIRE_E_ACCESS, "this address is not allowed", false};
+	static const struct admit_refusal unsafe = {WIRE_E_ACCESS, "not a safe file name", false};
+	static const struct admit_refusal not_octet = {
+		WIRE_E_ILLEGAL, "the transfer mode is not octet", false};
+	static const struct admit_refusal too_many = {WIRE_E_OTHER, "too many transfers under way", false};
+	static const struct admit_refusal too_fast = {WIRE_E_OTHER, "too many new transfers a second", true};
 
 	if (!allowed(a, address))
 		return &not_allowed;

@@ -42,6 +42,7 @@ struct admit {
 struct admit_refusal {
 	enum wire_code code;
 	const char *reason; /* static, short enough for an ERROR packet */
+	bool passing;       /* not to be answered: the client asks again in some seconds */
 };
 
 /** Takes allow (copied), max_sessions and max_rate from c. Both buckets begin full. */

@@ -16,22 +16,25 @@ const struct refusal *refusals_find(const struct refusals *r, struct peer peer, 
 	pl_escape_str(name, escaped, sizeof escaped);
 	for (unsigned i = 0; i < REFUSALS_KEPT; i++) {
 		const struct refusal *f = &r->kept[i];
-		if (f->until > now && f->peer.address == peer.address && f->peer.port == peer.port &&
-			strcmp(f->name, escaped) == 0)
+		if (f->until > now && peer_equal(f->peer, peer) && strcmp(f->name, escaped) == 0)
 			return f;
 	}
 	return NULL;
 }
 
-const struct refusal *refusals_add(struct refusals *r, struct peer peer, const char *name, uint32_t code,
-	const char *reason, int64_t now)
+struct refusal refusal_make(struct peer peer, const char *name, uint32_t code, const char *reason)
 {
-	struct refusal *f = &r->kept[r->next++ % REFUSALS_KEPT];
+	struct refusal f = {.peer = peer, .code = code};
 
-	f->peer = peer;
-	f->code = code;
-	f->until = now + FRESH;
-	pl_escape_str(name, f->name, sizeof f->name);
-	snprintf(f->reason, sizeof f->reason, "%s", reason);
+	pl_escape_str(name, f.name, sizeof f.name);
+	snprintf(f.reason, sizeof f.reason, "%s", reason);
 	return f;
+}
+
+void refusals_add(struct refusals *r, const struct refusal *f, int64_t now)
+{
+	struct refusal *kept = &r->kept[r->next++ % REFUSALS_KEPT];
+
+	*kept = *f;
+	kept->until = now + FRESH;
 }

@@ -31,8 +31,10 @@ struct refusals {
 const struct refusal *refusals_find(
 	const struct refusals *r, struct peer peer, const char *name, int64_t now);
 
-/** Remembers one, forgetting the oldest. */
-const struct refusal *refusals_add(struct refusals *r, struct peer peer, const char *name, uint32_t code,
-	const char *reason, int64_t now);
+/** The name is escaped, the reason copied. */
+struct refusal refusal_make(struct peer peer, const char *name, uint32_t code, const char *reason);
+
+/** Remembers it, forgetting the oldest. */
+void refusals_add(struct refusals *r, const struct refusal *f, int64_t now);
 
 #endif

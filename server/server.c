@@ -244,13 +244,16 @@ static void tell_refusal(struct server *s, const struct refusal *f, int64_t now)
 						});
 }
 
-static void refuse(struct server *s, struct peer peer, const struct wire_packet *wrq, uint32_t code,
-	const char *reason, int64_t now)
+static void refuse(struct server *s, struct peer peer, const struct wire_packet *wrq,
+	const struct admit_refusal *r, int64_t now)
 {
-	const struct refusal *f = refusals_add(&s->refusals, peer, wrq->name, code, reason, now);
+	struct refusal f = refusal_make(peer, wrq->name, r->code, r->reason);
 
-	answer_refusal(s, f);
-	tell_refusal(s, f, now);
+	if (!r->passing) {
+		refusals_add(&s->refusals, &f, now);
+		answer_refusal(s, &f);
+	}
+	tell_refusal(s, &f, now);
 }
 
 /* ---- a WRQ that starts a transfer -------------------------------------------------- */
@@ -284,12 +287,12 @@ static void start(struct server *s, struct peer peer, const struct wire_packet *
 
 	if (err) {
 		pl_error_free(err);
-		refuse(s, peer, wrq, WIRE_E_OTHER, "out of memory", now);
+		refuse(s, peer, wrq, &(struct admit_refusal){WIRE_E_OTHER, "out of memory", false}, now);
 		return;
 	}
 	transfer_packet(t, wrq, now, &step);
 	if (t->session.state != SESSION_RECEIVING) {
-		refuse(s, peer, wrq, t->session.code, t->session.reason, now);
+		refuse(s, peer, wrq, &(struct admit_refusal){t->session.code, t->session.reason, false}, now);
 		transfer_destroy(t);
 		return;
 	}
@@ -322,7 +325,7 @@ static void take_wrq(
 	}
 	r = admit_check(&s->admit, peer.address, wrq->name, wrq->mode, others, now);
 	if (r) {
-		refuse(s, peer, wrq, r->code, r->reason, now);
+		refuse(s, peer, wrq, r, now);
 		return;
 	}
 	if (old)

@@ -192,6 +192,29 @@ static void test_allow(void **state)
 	close(g.fd);
 }
 
+/* An ERROR would cost the client its dump; without an answer it asks again. */
+static void test_too_many_a_second(void **state)
+{
+	struct lab *lab = *state;
+	struct packet p = make_wrq("second", 2, 3, 1406);
+	uint8_t answer[600];
+
+	lab->config.max_rate = 1;
+	serve(lab);
+	struct guest first = boot(lab);
+	struct guest second = boot(lab);
+	assert_int_equal(ask(lab, &first, "first"), 3);
+	transmit(&second, &p);
+	assert_int_equal(pump(lab, &second, answer, sizeof answer, 200 * PL_MS), 0);
+	assert_int_equal(lab->seen.refused, 1);
+	assert_int_equal(lab->seen.code, 0);
+	assert_false(there(lab, "second.partial"));
+	assert_int_equal(pump(lab, &second, answer, sizeof answer, PL_SECOND), 0);
+	assert_int_equal(ask(lab, &second, "second"), 3);
+	close(first.fd);
+	close(second.fd);
+}
+
 /* Data is written some time after it was acknowledged; the failure comes before the end is. */
 static void test_write_failure(void **state)
 {
@@ -413,6 +436,7 @@ int main(void)
 		TEST(test_bad_requests),
 		TEST(test_limits),
 		TEST(test_allow),
+		TEST(test_too_many_a_second),
 		TEST(test_write_failure),
 		TEST(test_write_failure_at_the_end),
 		TEST(test_damaged_gzip),
