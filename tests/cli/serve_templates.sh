@@ -39,7 +39,7 @@ check "its socket has the name that the server asks for" grep -q "<key>$name</ke
 
 # ---- systemd ----
 arguments_of_unit() {
-	sed -n '/^ExecStart=/,/[^\\]$/p' "$unit" | tr -d '\\' | tr -s '[:space:]' '\n' | tail -n +2
+	sed -n '/^ExecStart=/,/[^\\]$/p' "$unit" | tr -d '\134' | tr -s '[:space:]' '\n' | tail -n +2
 }
 check "the unit's arguments are taken" eval 'arguments_of_unit | dry'
 check "and name who may send" says "would take them from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16"
