@@ -34,11 +34,12 @@ struct pl_error *admit_init(struct admit *a, const struct server_config *c, int6
 {
 	*a = (struct admit){
 		.max_sessions = c->max_sessions ? c->max_sessions : 1,
-		.limited = c->max_rate > 0,
 		.told = full_bucket(ADMIT_TELL_RATE, now),
 	};
-	if (a->limited)
+	if (c->max_rate > 0) {
+		a->limited = true;
 		a->begun = full_bucket(c->max_rate, now);
+	}
 	if (c->allow_count == 0)
 		return NULL;
 	a->allow = calloc(c->allow_count, sizeof *a->allow);

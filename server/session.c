@@ -292,12 +292,14 @@ static struct session_step eof_again(struct session *s, const struct wire_packet
 {
 	if (p->block != s->newest)
 		return nothing;
-	/* A repeat that crosses the ACK: a second ACK would outlive the EOF. */
-	if (s->eof_acked && now - s->acked_at >= CROSSING)
+	/* One may cross the ACK: a second ACK would outlive the EOF. */
+	if (s->eof_acked && (s->crossed || now - s->acked_at >= CROSSING)) {
+		s->crossed = false;
 		return taken_before(s, now);
+	}
 	s->resent++;
 	s->heard_at = now;
-	(void)is_echo(s);
+	s->crossed = !is_echo(s) && s->eof_acked;
 	return nothing;
 }
 

@@ -112,6 +112,7 @@ struct session {
 	int64_t late;     /* the newest block's, if it came after repeats; 0: it did not */
 	int64_t eof_at;   /* when the EOF came first */
 	bool eof_acked;
+	bool crossed; /* it came again just after its newest ACK */
 
 	enum wire_code code; /* of the ERROR in SESSION_FAILED */
 };

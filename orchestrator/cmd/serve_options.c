@@ -34,7 +34,7 @@ const struct cmd_option serve_options_table[] = {
 	{"busy-poll", 0, "TIME", "spin for the next packet that long, at most 100ms (default 0)"},
 	{"user", 'u', "NAME", "go on as that user once the port is bound"},
 	{"once", '1', NULL, "exit after the first dump: 0 complete, 1 incomplete"},
-	{"decompress", 'z', NULL, "inflate each complete NAME.gz to NAME"},
+	{"decompress", 'z', NULL, "unpack NAME.gz to NAME while it arrives"},
 	{0},
 };
 
@@ -262,7 +262,7 @@ void serve_options_print(const struct serve_options *o, FILE *out)
 	fprintf(out, "would write them to %s%s\n", c->dir,
 		pl_fs_exists(c->dir) ? "" : ", which is not there: would make it");
 	if (c->decompress)
-		fprintf(out, "would decompress what ends in .gz beside it\n");
+		fprintf(out, "would decompress each NAME.gz to NAME beside it\n");
 	if (o->user)
 		fprintf(out, "would go on as the user %s\n", o->user);
 	if (o->once)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # paniclab serve, against the simulated kernel's own sender: events, files, exit codes, signals.
-# shellcheck disable=SC2317 # most functions are called by check, by name
+# shellcheck disable=SC1091,SC2119,SC2317 # most functions are called by check, by name
 set -u
 . tests/cli/lib.sh
 . tests/cli/lib-serve.sh

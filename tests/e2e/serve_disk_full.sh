@@ -1,6 +1,6 @@
 #!/bin/sh
 # A disk that is really full: the guest is told, what came is kept, and the server goes on.
-# shellcheck disable=SC2317,SC1091,SC2154,SC2016 # functions are called by check, by name
+# shellcheck disable=SC1091,SC2016,SC2119,SC2154,SC2317 # functions are called by check, by name
 set -u
 . tests/cli/lib.sh
 . tests/cli/lib-serve.sh

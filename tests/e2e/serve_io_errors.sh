@@ -1,7 +1,7 @@
 #!/bin/sh
 # A disk or a folder that fails in the middle of a dump: the guest is told, what came is kept, no
 # file is called whole, and the server goes on.
-# shellcheck disable=SC2317,SC1091,SC2154,SC2034 # functions are called by check, by name
+# shellcheck disable=SC1091,SC2034,SC2119,SC2154,SC2317 # functions are called by check, by name
 set -u
 . tests/cli/lib.sh
 . tests/cli/lib-serve.sh

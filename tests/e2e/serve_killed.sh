@@ -2,7 +2,7 @@
 # kill -9 of the server in the middle of a dump, and a new one on its port: what it did not see
 # the beginning of it does not acknowledge, what is left is kept and named so, and the next dump
 # under the same name is taken.
-# shellcheck disable=SC2317,SC1091,SC2154,SC2034 # functions are called by check, by name
+# shellcheck disable=SC1091,SC2034,SC2119,SC2154,SC2317 # functions are called by check, by name
 set -u
 . tests/cli/lib.sh
 . tests/cli/lib-serve.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What a dump server is told to limit: bytes of a file, of the folder, free on the disk; gaps;
 # transfers at a time and a second. And the limits that its process has.
-# shellcheck disable=SC2317,SC1091,SC2154,SC2034,SC2059 # functions are called by check, by name
+# shellcheck disable=SC1091,SC2034,SC2059,SC2119,SC2154,SC2317 # functions are called by check, by name
 set -u
 . tests/cli/lib.sh
 . tests/cli/lib-serve.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The dump server among many: 64 guests that dump at once, and noise from everywhere during a dump.
-# shellcheck disable=SC2317,SC1091,SC2154 # functions are called by check, by name
+# shellcheck disable=SC1091,SC2119,SC2154,SC2317 # functions are called by check, by name
 set -u
 . tests/cli/lib.sh
 . tests/cli/lib-serve.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The dump server on bad networks: packets that the kernel's own filter drops, then a relay that
 # loses, doubles and delays them. Files must be exact, every time.
-# shellcheck disable=SC2317,SC1091,SC2154 # functions are called by check, by name
+# shellcheck disable=SC1091,SC2016,SC2119,SC2154,SC2317 # functions are called by check, by name
 set -u
 . tests/cli/lib.sh
 . tests/cli/lib-serve.sh

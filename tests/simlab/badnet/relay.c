@@ -129,7 +129,7 @@ static void deliver_due(struct state *s, int64_t *next)
 static struct pl_error *from_client(struct state *s)
 {
 	struct pending p = {.to_server = true};
-	struct sockaddr_in client;
+	struct sockaddr_in client = {0};
 	socklen_t length = sizeof client;
 	ssize_t n = recvfrom(s->fd, p.bytes, sizeof p.bytes, 0, (struct sockaddr *)&client, &length);
 
