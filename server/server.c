@@ -317,7 +317,8 @@ static void take_wrq(
 {
 	const struct refusal *f = refusals_find(&s->refusals, peer, wrq->name, now);
 	const struct admit_refusal *r;
-	size_t others = s->active - (old && transfer_active(old));
+	/* One that is over but not on disk yet keeps nobody out. */
+	size_t others = s->receiving - (old && old->session.state == SESSION_RECEIVING);
 
 	if (f) {
 		answer_refusal(s, f);
