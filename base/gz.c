@@ -328,6 +328,8 @@ enum gz_phase gz_decode(struct gz *g, struct gz_io *io)
 {
 	bool going = true;
 
+	if (!io->in)
+		io->in = (const uint8_t *)""; /* even adding 0 to NULL is undefined in C */
 	while (going && g->phase < GZ_TRAILING) {
 		if (g->part == PART_DATA) {
 			going = inflate_some(g, io);

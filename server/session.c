@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/wait.h"
 
@@ -14,7 +13,7 @@
 /* It looks for packets for 3 ms at a time. */
 #define REPEAT_MIN (5 * PL_MS)
 #define REPEAT_MAX (500 * PL_MS)
-/* As often as the client prints a line for it, so much rarer than repeats. */
+/* The client prints a line for each. */
 #define NUDGE_MIN (40 * PL_MS)
 #define NUDGE_WAITS 4
 /* The client tries again after 7.5 s. */

@@ -34,8 +34,10 @@
  *  - the pauses follow that pace, and nothing is repeated after the EOF.
  *
  * The EOF is acknowledged when the file is durable: the caller is told to close
- * it and says when it has (session_closed), without the client's waiting for
- * more than it can bear.
+ * it and says when it has (session_closed). A disk may be slower than the
+ * client is patient, so after 6 s the EOF is acknowledged all the same. One
+ * repeat of it that comes just after its ACK is not answered: it left before
+ * that was read.
  */
 #ifndef SERVER_SESSION_H
 #define SERVER_SESSION_H

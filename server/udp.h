@@ -65,7 +65,10 @@ struct pl_error *udp_receive(
 /** The packet `i` of the last batch. */
 struct udp_packet udp_packet(const struct udp *u, size_t i);
 
-/** Adds an answer to those that udp_flush() sends; sends them itself when there are UDP_BATCH. */
+/**
+ * Adds an answer, WIRE_ERROR_MAX bytes at the most, to those that udp_flush()
+ * sends; sends them itself when there are UDP_BATCH.
+ */
 void udp_answer(struct udp *u, struct peer to, const void *bytes, size_t size);
 
 /**

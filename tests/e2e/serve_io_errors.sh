@@ -97,12 +97,14 @@ begin_long() {
 		--file "$dir/large" --name "$1" >"$dir/sent" 2>&1 &
 	sender=$!
 	until_has "\"event\":\"started\",\"name\":\"$1\""
+	kill -STOP "$sender" # so that it is not over too soon
 }
 ends_not() { ! wait "$sender"; }
 
 afresh
 begin_long lost
 rm -rf "$dir/dumps"
+kill -CONT "$sender"
 check "the folder is removed in the middle: the dump fails" ends_not
 check "the guest is told" told '[0-9]'
 check "done says incomplete" done_as lost incomplete
@@ -118,6 +120,7 @@ else
 	under=
 	begin_long denied
 	chmod 500 "$dir/dumps"
+	kill -CONT "$sender"
 	check "the folder becomes read-only in the middle: the dump fails" ends_not
 	check "the guest is told" told '[0-9]'
 	check "it is not called whole" absent denied

@@ -26,7 +26,7 @@ kill_server() {
 # killed NAME BYTES INCOMPLETE: once so much of it is in the file
 killed() {
 	"$BUILD/kernsim" send --server "127.0.0.1:$port" --from "$net.2" --timeout 60s --time-factor 0.01 \
-		--file "$dir/sent-file" --name "$1" --delay 200us >"$dir/sent" 2>&1 &
+		--file "$dir/sent-file" --name "$1" --delay 500us >"$dir/sent" 2>&1 &
 	sender=$!
 	until_true grown "$1.partial" "$2"
 	kill_server
@@ -58,6 +58,7 @@ check "is exact" exact sent-file core
 	--file "$dir/sent-file" --name beside --delay 200us >"$dir/sent" 2>&1 &
 sender=$!
 until_has '"event":"started","name":"beside"'
+kill -STOP "$sender" # so that it is not over too soon
 second() {
 	"$PANICLAB" serve --bind 127.0.0.1 --port 0 --dir "$dir/dumps" --json >"$dir/second" 2>&1 &
 	other=$!
@@ -66,6 +67,7 @@ second() {
 	wait "$other"
 }
 check "a second server comes and goes" second
+kill -CONT "$sender"
 check "the first one's dump ends well" wait "$sender"
 check "and is exact" exact sent-file beside
 stop

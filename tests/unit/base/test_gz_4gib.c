@@ -45,7 +45,7 @@ static void check(struct big *b, const uint8_t *got, size_t size)
 static enum gz_phase feed(struct big *b, const struct pl_buf *data)
 {
 	struct gz_io io = {(const uint8_t *)data->data, data->size, NULL, 0};
-	enum gz_phase phase;
+	enum gz_phase phase = GZ_START;
 	do {
 		io.out = b->window;
 		io.out_left = WINDOW;

@@ -27,18 +27,21 @@
 
 static int bound(int family, int type, uint16_t *port)
 {
-	struct sockaddr_storage any = {0};
-	socklen_t length = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+	union {
+		struct sockaddr any;
+		struct sockaddr_in four;
+		struct sockaddr_in6 six;
+	} at = {.six = {.sin6_family = (sa_family_t)family}};
+	socklen_t length = family == AF_INET ? sizeof at.four : sizeof at.six;
 	int fd = socket(family, type, 0);
 
-	any.ss_family = (sa_family_t)family;
 	if (family == AF_INET)
-		((struct sockaddr_in *)&any)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (bind(fd, (struct sockaddr *)&any, length) < 0)
+		at.four = (struct sockaddr_in){
+			.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	if (bind(fd, &at.any, length) < 0 || getsockname(fd, &at.any, &length) < 0)
 		return -1;
-	getsockname(fd, (struct sockaddr *)&any, &length);
 	if (port)
-		*port = ntohs(((struct sockaddr_in *)&any)->sin_port);
+		*port = ntohs(at.four.sin_port);
 	return fd;
 }
 

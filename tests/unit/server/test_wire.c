@@ -40,6 +40,27 @@ static void test_older_wrqs(void **state)
 	assert_int_equal(p.features, 0);
 }
 
+static void test_odd_wrqs(void **state)
+{
+	struct wire_packet p;
+
+	(void)state;
+	/* An option that nobody knows is not the mask. */
+	assert_true(DECODE("\0\2core\0octet\0blksize\0\0\0\0\3\0\0\5\x7e", &p));
+	assert_int_equal(p.features, 0);
+	assert_int_equal(p.segment, 0);
+	assert_true(DECODE("\0\2\0\0", &p));
+	assert_string_equal(p.name, "");
+	assert_string_equal(p.mode, "");
+	/* Stale memory may follow what newer kernels send. */
+	assert_true(DECODE("\0\2c\0octet\0features\0\0\0\0\2\0\0\2\x58YYYY", &p));
+	assert_int_equal(p.features, 2);
+	assert_int_equal(p.segment, 600);
+	assert_true(DECODE("\0\1core\0octet\0", &p));
+	assert_int_equal(p.op, WIRE_RRQ);
+	assert_string_equal(p.name, "core");
+}
+
 static void test_broken_wrqs(void **state)
 {
 	struct wire_packet p;
@@ -72,6 +93,20 @@ static void test_blocks(void **state)
 	assert_int_equal(offset, 2);
 	assert_true(DECODE("\0\6\0\0\0\1\0\0\0\2\0\0\0", &p));
 	assert_false(wire_seek_offset(&p, true, &offset));
+}
+
+static void test_answers_come_in_too(void **state)
+{
+	struct wire_packet p;
+
+	(void)state;
+	assert_true(DECODE("\3\4\0\0\0\0", &p));
+	assert_int_equal(p.op, WIRE_ACK);
+	assert_int_equal(p.features, 3);
+	assert_true(DECODE("\0\5\0\0\0\1gone\0", &p));
+	assert_int_equal(p.op, WIRE_ERROR);
+	assert_int_equal(p.block, 1);
+	assert_int_equal(p.size, 5);
 }
 
 static void test_not_packets(void **state)
@@ -143,8 +178,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full_wrq),
 		cmocka_unit_test(test_older_wrqs),
+		cmocka_unit_test(test_odd_wrqs),
 		cmocka_unit_test(test_broken_wrqs),
 		cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_answers_come_in_too),
 		cmocka_unit_test(test_not_packets),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_names),
