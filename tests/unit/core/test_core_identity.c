@@ -351,6 +351,77 @@ static void decodes_i386(void **state)
 	assert_false(id.has_slide);
 }
 
+/* core_kernel_uuid() of the first `size` bytes, which leaves the descriptor open. */
+static bool uuid_of(size_t size, char uuid[static 37])
+{
+	int fd = file_of(bytes.b, size);
+	bool known = core_kernel_uuid(fd, uuid);
+	assert_int_equal(close(fd), 0);
+	return known;
+}
+
+static void finds_the_uuid_alone(void **state)
+{
+	(void)state;
+	char uuid[37];
+	uint8_t spec[40] = {1, 0, 0, 0, 1, 0, 0, 0};
+	core_begin(&bytes);
+	core_ident(&bytes, KERNEL "; UUID=" UUID "; " STEXT);
+	core_pages(&bytes, TEXT, 1);
+	assert_true(uuid_of(bytes.end, uuid));
+	assert_string_equal(uuid, UUID);
+
+	memcpy(spec + 16, uuid_bytes, 16);
+	core_begin(&bytes);
+	core_note(&bytes, "main bin spec", spec, sizeof spec);
+	assert_true(uuid_of(bytes.end, uuid));
+	assert_string_equal(uuid, UUID);
+
+	core_begin(&bytes);
+	core_pages(&bytes, 0xffffff8010000000, 5);
+	put_kernel_header(core_pages(&bytes, TEXT, 1), TEXT);
+	assert_true(uuid_of(bytes.end, uuid));
+	assert_string_equal(uuid, UUID);
+}
+
+static void finds_no_uuid(void **state)
+{
+	(void)state;
+	char uuid[37];
+	core_begin(&bytes);
+	put_header(core_pages(&bytes, TEXT, 2), 2, 0, 0); /* a program, not the kernel */
+	assert_false(uuid_of(bytes.end, uuid));
+	assert_string_equal(uuid, "");
+	assert_false(uuid_of(0, uuid));
+	put_text(bytes.b, "no core at all, but longer than a Mach header");
+	assert_false(uuid_of(100, uuid));
+	assert_string_equal(uuid, "");
+	assert_false(core_kernel_uuid(-1, uuid));
+	assert_string_equal(uuid, "");
+}
+
+/* While it grows the UUID is unknown or right, and once known it stays. */
+static void finds_the_uuid_of_a_growing_core(void **state)
+{
+	(void)state;
+	char uuid[37];
+	for (int ident = 0; ident < 2; ident++) {
+		bool before = false;
+		core_begin(&bytes);
+		if (ident)
+			core_ident(&bytes, KERNEL "; UUID=" UUID "; " STEXT);
+		core_pages(&bytes, 0xffffff8010000000, 1);
+		put_kernel_header(core_pages(&bytes, TEXT, 2), TEXT);
+		for (size_t size = 0; size <= bytes.end; size += 7) {
+			bool known = uuid_of(size, uuid);
+			assert_string_equal(uuid, known ? UUID : "");
+			assert_true(known || !before);
+			before = known;
+		}
+		assert_true(before);
+	}
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_teardown(f, done)
@@ -367,6 +438,9 @@ int main(void)
 		T(overlapping_segments_end),
 		T(format_strings_do_not_hide_the_panic),
 		T(decodes_i386),
+		cmocka_unit_test(finds_the_uuid_alone),
+		cmocka_unit_test(finds_no_uuid),
+		cmocka_unit_test(finds_the_uuid_of_a_growing_core),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
