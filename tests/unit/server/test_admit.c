@@ -67,7 +67,9 @@ static void test_wrq(void **state)
 	refused(admit_check(&a, LAB, "core", "netascii", 0, START), WIRE_E_ILLEGAL, "octet");
 	refused(admit_check(&a, LAB, "core", "", 0, START), WIRE_E_ILLEGAL, "octet");
 	assert_null(admit_check(&a, LAB, "core", "octet", 2, START));
-	refused(admit_check(&a, LAB, "core", "octet", 3, START), WIRE_E_OTHER, "under way");
+	const struct admit_refusal *r = admit_check(&a, LAB, "core", "octet", 3, START);
+	refused(r, WIRE_E_OTHER, "under way");
+	assert_false(r->passing);
 	admit_deinit(&a);
 }
 
@@ -85,7 +87,9 @@ static void test_rate(void **state)
 	struct admit a = make(NULL, 0, 4);
 	/* A second's worth at once, then one each 250 ms. */
 	assert_int_equal(admitted(&a, 10, START), 4);
-	refused(admit_check(&a, LAB, "core", "octet", 0, START), WIRE_E_OTHER, "a second");
+	const struct admit_refusal *r = admit_check(&a, LAB, "core", "octet", 0, START);
+	refused(r, WIRE_E_OTHER, "a second");
+	assert_true(r->passing);
 	assert_int_equal(admitted(&a, 10, START + 249 * PL_MS), 0);
 	assert_int_equal(admitted(&a, 10, START + 250 * PL_MS), 1);
 	assert_int_equal(admitted(&a, 10, START + 800 * PL_MS), 2);
