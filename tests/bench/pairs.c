@@ -130,6 +130,7 @@ static void report_series(const struct pairs *p, unsigned size, unsigned crowd, 
 	const struct series *one = &p->series[size][0];
 	unsigned n = p->b->rounds;
 	double mib = (double)p->sizes[size] / MIB;
+	size_t on_wire = p->sizes[size] + 6;
 	double rate[SERVERS];
 	for (unsigned i = 0; i < SERVERS; i++)
 		rate[i] = median_of(s->rate[i], n);
@@ -138,13 +139,13 @@ static void report_series(const struct pairs *p, unsigned size, unsigned crowd, 
 	double to_one = ratio(s->rate[SERVE], one->rate[ECHO], n);
 	double spread = median_of(s->spread, n);
 	double eof = median_of(s->eof, n);
-	printf("%6zu %5u | %9.0f %9.0f %9.0f %7.1f | %6.2f %6.2f %6.2f | %6.2f %7.1f %6llu | %s\n",
-		p->sizes[size] + 6, p->crowds[crowd], rate[ECHO], rate[ECHO_WRITE], rate[SERVE],
-		rate[SERVE] * mib, to_one, to_echo, to_write, spread, eof * 1e3,
-		(unsigned long long)s->resent, target_of(p->crowds[crowd]));
+	printf("%6zu %5u | %9.0f %9.0f %9.0f %7.1f | %6.2f %6.2f %6.2f | %6.2f %7.1f %6llu | %s\n", on_wire,
+		p->crowds[crowd], rate[ECHO], rate[ECHO_WRITE], rate[SERVE], rate[SERVE] * mib, to_one,
+		to_echo, to_write, spread, eof * 1e3, (unsigned long long)s->resent,
+		target_of(p->crowds[crowd]));
 	json_t *o = json_pack("{s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I}", "packet",
-		(json_int_t)(p->sizes[size] + 6), "transfers", (json_int_t)p->crowds[crowd], "echo",
-		rate[ECHO], "echo_write", rate[ECHO_WRITE], "serve", rate[SERVE], "serve_mib_per_second",
+		(json_int_t)on_wire, "transfers", (json_int_t)p->crowds[crowd], "echo", rate[ECHO],
+		"echo_write", rate[ECHO_WRITE], "serve", rate[SERVE], "serve_mib_per_second",
 		rate[SERVE] * mib, "serve_to_single_echo", to_one, "serve_to_echo", to_echo,
 		"serve_to_echo_write", to_write, "slowest_to_fastest", spread, "eof_seconds", eof, "resent",
 		(json_int_t)s->resent, "extra_acks", (json_int_t)s->extra);
@@ -179,11 +180,13 @@ struct pl_error *bench_pairs(const struct bench *b, json_t *ret)
 	static struct pairs p = {.sizes = {GUEST_LARGE, GUEST_SMALL}, .crowds = {1, 8, 64}};
 	struct pl_error *e = NULL;
 	p.b = b;
-	for (unsigned round = 0; round < b->rounds; round++)
+	for (unsigned round = 0; round < b->rounds && !e; round++) {
+		fprintf(stderr, "round %u of %u\n", round + 1, b->rounds);
 		for (unsigned size = 0; size < SIZES; size++)
 			for (unsigned crowd = 0; crowd < CROWDS; crowd++)
 				for (unsigned i = 0; i < SERVERS && !e; i++)
 					e = measure(&p, size, crowd, (enum server)i, round);
+	}
 	if (!e)
 		report(&p, ret);
 	return e;

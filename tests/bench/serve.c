@@ -35,16 +35,33 @@ static void be_serve(const struct serve *s, const char *const *argv, int core)
 	_exit(127);
 }
 
+/* With the last line that it wrote to standard error. */
+static struct pl_error *ended(const struct serve *s, int status)
+{
+	char line[512] = "";
+	FILE *f = fopen(s->log, "re");
+	while (f && fgets(line, sizeof(line), f))
+		continue;
+	if (f)
+		(void)fclose(f);
+	line[strcspn(line, "\n")] = '\0';
+	return pl_error_why(
+		pl_error_new(PL_ERR_LAB, "it ended with %s %d", WIFEXITED(status) ? "exit code" : "signal",
+			WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status)),
+		"%s", line[0] ? line : "it said nothing");
+}
+
 static struct pl_error *look_for_port(struct serve *s)
 {
 	struct pl_wait w = pl_wait_for(START_TIME, NULL);
 	json_t *listening = NULL;
 	struct pl_error *e = NULL;
+	int status = 0;
 	while (!e && !(listening = serve_event(s, "listening"))) {
 		e = pl_wait_sleep(&w, LOOK_EVERY);
-		if (!e && waitpid(s->pid, NULL, WNOHANG) == s->pid) {
+		if (!e && waitpid(s->pid, &status, WNOHANG) == s->pid) {
 			s->pid = 0;
-			e = pl_error_new(PL_ERR_LAB, "it ended at once");
+			e = ended(s, status);
 		}
 	}
 	s->address = (struct sockaddr_in){.sin_family = AF_INET,
@@ -198,7 +215,7 @@ static struct pl_error *wait_for_end(struct serve *s)
 	}
 	s->pid = 0;
 	if (!e && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
-		e = pl_error_new(PL_ERR_LAB, "it ended with status 0x%x", (unsigned)status);
+		e = ended(s, status);
 	return pl_error_context(e, "stopping paniclab serve");
 }
 

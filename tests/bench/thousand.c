@@ -45,6 +45,7 @@ static struct pl_error *check_one(const struct guest_config *g, const struct ser
 static void report(const char *what, const struct crowd_result *r, const struct figures *f, json_t *list)
 {
 	uint64_t each = f->peak > f->idle ? (f->peak - f->idle) / GUESTS : 0;
+	uint64_t again = r->silent + r->asked + r->errors;
 	char drops[24] = "unknown";
 	char memory[24] = "unknown";
 	if (f->has_drops)
@@ -54,19 +55,18 @@ static void report(const char *what, const struct crowd_result *r, const struct 
 	printf("%-19s %9.0f packets/s, all acknowledged after %.2f s, all done after %.2f s, spread %.2f\n",
 		what, (double)r->packets / r->seconds, r->seconds, f->done, r->slowest / r->fastest);
 	printf("%-19s sent again %llu (no answer %llu, asked for %llu, ERROR %llu), extra ACKs %llu;\n", "",
-		(unsigned long long)(r->silent + r->asked + r->errors), (unsigned long long)r->silent,
-		(unsigned long long)r->asked, (unsigned long long)r->errors, (unsigned long long)r->extra);
+		(unsigned long long)again, (unsigned long long)r->silent, (unsigned long long)r->asked,
+		(unsigned long long)r->errors, (unsigned long long)r->extra);
 	printf("%-19s dropped by the kernel: %s; memory a session: %s (idle %.1f MiB, peak %.1f MiB)\n", "",
 		drops, memory, (double)f->idle / MIB, (double)f->peak / MIB);
 	(void)json_array_append_new(
 		list, json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "content",
 			      what, "transfers", (json_int_t)GUESTS, "packets_per_second",
 			      (double)r->packets / r->seconds, "seconds", r->seconds, "done_seconds", f->done,
-			      "slowest_to_fastest", r->slowest / r->fastest, "resent",
-			      (json_int_t)(r->silent + r->asked + r->errors), "extra_acks",
-			      (json_int_t)r->extra, "kernel_drops", f->has_drops ? (json_int_t)f->drops : -1,
-			      "bytes_per_session", (json_int_t)each, "idle_bytes", (json_int_t)f->idle,
-			      "peak_bytes", (json_int_t)f->peak));
+			      "slowest_to_fastest", r->slowest / r->fastest, "resent", (json_int_t)again,
+			      "extra_acks", (json_int_t)r->extra, "kernel_drops",
+			      f->has_drops ? (json_int_t)f->drops : -1, "bytes_per_session", (json_int_t)each,
+			      "idle_bytes", (json_int_t)f->idle, "peak_bytes", (json_int_t)f->peak));
 }
 
 static struct pl_error *measure(const struct bench *b, struct serve *s, struct guest_config *guests,

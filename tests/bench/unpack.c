@@ -18,7 +18,8 @@ static struct pl_error *measure(const struct bench *b, const struct core *c, jso
 		e = core_run(inspect, &mine[i]);
 		if (!e)
 			e = core_run(gzip, &theirs[i]);
-		ratio[i] = mine[i] / theirs[i];
+		if (!e)
+			ratio[i] = mine[i] / theirs[i];
 	}
 	if (e)
 		return e;
