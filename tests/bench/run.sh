@@ -27,9 +27,13 @@ for program in bench paniclab kernsim; do
 	}
 done
 only=
+json=
+quick=
 last=
 for argument in "$@"; do
 	[ "$last" != --only ] || only=$argument
+	[ "$last" != --json ] || json=$argument
+	[ "$argument" != --quick ] || quick=yes
 	last=$argument
 done
 
@@ -44,13 +48,18 @@ trap tidy EXIT
 trap 'exit 130' INT TERM
 
 status=0
+# Not quick, hence not in a quick run unless asked for. Its figures join the others.
+if [ -f "$here/inflate.sh" ] && [ "${only:-${quick:-inflate}}" = inflate ]; then
+	echo '== inflate: unpacking, library by library'
+	sh "$here/inflate.sh" "$build" --json "$work/inflate.json" || status=$?
+	echo
+fi
 if [ "$only" != inflate ]; then
 	"$build/bench" "$build" "$work" "$@" &
 	child=$!
 	wait "$child" || status=$?
 	child=
-fi
-if [ -f "$here/inflate.sh" ] && { [ -z "$only" ] || [ "$only" = inflate ]; }; then
-	sh "$here/inflate.sh" "$build" || status=$?
+elif [ -n "$json" ] && [ "$status" -eq 0 ]; then
+	cp "$work/inflate.json" "$json"
 fi
 exit "$status"
