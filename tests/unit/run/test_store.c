@@ -110,10 +110,10 @@ static void test_children_inherit(void **state)
 	assert_null(store_lock(in_folder("one"), vmx, "first", &lock));
 	pid_t pid = fork();
 	if (pid == 0) {
-		char script[100];
 		close(over[1]);
-		snprintf(script, sizeof script, "echo >&%d; read x <&%d", ready[1], over[0]);
-		execl("/bin/sh", "sh", "-c", script, (char *)NULL);
+		dup2(over[0], 0);
+		dup2(ready[1], 1);
+		execl("/bin/sh", "sh", "-c", "echo; read x", (char *)NULL);
 		_exit(127);
 	}
 	store_unlock(&lock);
