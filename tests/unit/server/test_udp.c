@@ -77,7 +77,7 @@ static bool buffer_outlives_root(const struct passwd *p)
 	int fd = -1;
 
 	pl_error_free(udp_bind("127.0.0.1", 0, 1, &fd));
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
+	if (!p || setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
 		return false;
 	int before = buffer_of(fd);
 	if (setgid(p->pw_gid) < 0 || setuid(p->pw_uid) < 0)
