@@ -9,6 +9,7 @@
 #include "base/wait.h"
 
 #define THREADS_MAX 16
+#define BEAT (10 * PL_MS)
 
 struct thread {
 	struct workers *pool;
@@ -113,6 +114,14 @@ static void wait_for_work(struct workers *p)
 		wait_at_most(p, ns);
 }
 
+/* On a common beat, so that a thousand waiting works wake a thread once and not a thousand times. */
+static int64_t due_after(int64_t pause)
+{
+	int64_t due = pl_now() + pause;
+
+	return pause < BEAT ? due : due - due % BEAT + BEAT;
+}
+
 static void take_turn(struct workers *p, uint8_t *scratch)
 {
 	struct work *w = p->queue;
@@ -125,7 +134,7 @@ static void take_turn(struct workers *p, uint8_t *scratch)
 		w->over = true;
 		return;
 	}
-	w->due = w->hurry ? 0 : pl_now() + pause;
+	w->due = w->hurry ? 0 : due_after(pause);
 	w->hurry = false;
 	enqueue(p, w);
 }
