@@ -400,11 +400,18 @@ static int receive_buffer(int fd)
 static void test_buffer(void **state)
 {
 	struct udp *more;
+	int fd;
 
 	(void)state;
 	assert_int_equal(udp_buffer(u), receive_buffer(udp_fd(u)));
 	assert_null(udp_create("127.0.0.1", 0, -1, 4096, &more));
 	assert_true(udp_buffer(more) >= udp_buffer(u));
+	udp_destroy(more);
+	/* One that was made for many is not made smaller for a few. */
+	assert_null(udp_bind("127.0.0.1", 0, 4096, &fd));
+	int before = receive_buffer(fd);
+	assert_null(udp_create("127.0.0.1", 0, fd, 1, &more));
+	assert_int_equal(udp_buffer(more), before);
 	udp_destroy(more);
 }
 
@@ -413,7 +420,7 @@ static void test_buffer(void **state)
 static bool buffer_outlives_root(const struct passwd *p)
 {
 	int size = 6 << 20;
-	struct udp *u = NULL;
+	struct udp *taken = NULL;
 	int fd = -1;
 
 	pl_error_free(udp_bind("127.0.0.1", 0, 1, &fd));
@@ -423,9 +430,10 @@ static bool buffer_outlives_root(const struct passwd *p)
 	if (setgid(p->pw_gid) < 0 || setuid(p->pw_uid) < 0)
 		return false;
 	/* So many sessions that it would ask for more, which it may not have. */
-	pl_error_free(udp_create("", 0, fd, 7000, &u));
-	bool ok = before >= size && u && udp_buffer(u) == (size_t)before && receive_buffer(fd) == before;
-	udp_destroy(u);
+	pl_error_free(udp_create("", 0, fd, 7000, &taken));
+	bool ok = before >= size && taken && udp_buffer(taken) == (size_t)before &&
+		  receive_buffer(fd) == before;
+	udp_destroy(taken);
 	return ok;
 }
 
