@@ -396,6 +396,7 @@ static void finds_no_uuid(void **state)
 	put_text(bytes.b, "no core at all, but longer than a Mach header");
 	assert_false(uuid_of(100, uuid));
 	assert_string_equal(uuid, "");
+	put_text(uuid, UUID);
 	assert_false(core_kernel_uuid(-1, uuid));
 	assert_string_equal(uuid, "");
 }

@@ -244,23 +244,6 @@ static void test_commit_with_gaps(void **state)
 	assert_int_equal(files(), 2);
 }
 
-/* What was decoded in order is not the content any more. */
-static void test_commit_overwritten(void **state)
-{
-	(void)state;
-	compress_first(MIB);
-	static uint8_t other[4 * MIB];
-	memcpy(other, gz, gz_size);
-	memset(other + 300 * KIB, 0, 100 * KIB);
-	begin_file("core.gz");
-	arrive(other, gz_size);
-	arrive_at(300 * KIB, gz + 300 * KIB, 100 * KIB);
-	commit();
-	assert_true(keep.result.whole);
-	check_file("core", plain, MIB);
-	assert_int_equal(files(), 2);
-}
-
 /* mach-o/loader.h by hand: MH_CORE, one LC_SEGMENT_64 of 100 bytes at 104. */
 static void make_core(uint8_t core[static 204])
 {
@@ -423,11 +406,20 @@ static bool identify(void *arg, int core_fd, char uuid[static 37])
 	return true;
 }
 
-/* From the worker's thread, before the end. */
+/* A MiB of it was decoded: identify() was asked, in the worker's thread. */
+static void until_known(void)
+{
+	struct pl_wait w = pl_wait_for(PATIENCE, NULL);
+
+	while (!keep_uuid(&keep) && pl_wait_ms(&w) > 0)
+		pl_error_free(pl_wait_sleep(&w, PL_MS / 10));
+	assert_string_equal(keep_uuid(&keep), UUID);
+	assert_false(keep_over(&keep));
+}
+
 static void test_uuid_while_it_grows(void **state)
 {
 	static char answer[37] = UUID;
-	struct pl_wait w = pl_wait_for(PATIENCE, NULL);
 
 	(void)state;
 	place.identify = (struct unpack_identify){identify, answer};
@@ -435,14 +427,33 @@ static void test_uuid_while_it_grows(void **state)
 	begin_file("core.gz");
 	assert_null(keep_uuid(&keep));
 	arrive(gz, gz_size / 2);
-	while (!keep_uuid(&keep) && pl_wait_ms(&w) > 0)
-		pl_error_free(pl_wait_sleep(&w, PL_MS / 10));
-	assert_string_equal(keep_uuid(&keep), UUID);
-	assert_false(keep_over(&keep));
+	until_known();
 	arrive(gz + gz_size / 2, gz_size - gz_size / 2);
 	commit();
 	assert_true(keep.result.whole);
 	assert_string_equal(keep_uuid(&keep), UUID);
+}
+
+/* What was decoded is not the content any more. */
+static void test_overwritten_after_it_was_decoded(void **state)
+{
+	static char answer[37] = UUID;
+	static uint8_t zeros[100 * KIB];
+
+	(void)state;
+	place.identify = (struct unpack_identify){identify, answer};
+	compress_first(sizeof plain);
+	begin_file("core.gz");
+	arrive(gz, 2 * MIB);
+	arrive(zeros, sizeof zeros);
+	arrive(gz + sink.size, gz_size - sink.size);
+	until_known();
+	arrive_at(2 * MIB, gz + 2 * MIB, sizeof zeros);
+	commit();
+	assert_true(keep.result.whole);
+	check_file("core.gz", gz, gz_size);
+	check_file("core", plain, sizeof plain);
+	assert_int_equal(files(), 2);
 }
 
 static void test_never_begun(void **state)
@@ -465,7 +476,6 @@ int main(void)
 		TEST(test_commit_corrupt_gzip),
 		TEST(test_commit_empty_gzip),
 		TEST(test_commit_with_gaps),
-		TEST(test_commit_overwritten),
 		TEST(test_commit_bare_core),
 		TEST(test_commit_cut_bare_core),
 		TEST(test_commit_when_the_name_is_taken),
@@ -475,6 +485,7 @@ int main(void)
 		TEST(test_abandon_unpacks_what_there_is),
 		TEST(test_abandon_nothing),
 		TEST(test_uuid_while_it_grows),
+		TEST(test_overwritten_after_it_was_decoded),
 		TEST(test_never_begun),
 	};
 

@@ -1,6 +1,7 @@
 /* server/table.h: which transfer a packet is for. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -72,25 +73,51 @@ static void test_address_and_port_both_count(void **state)
 	assert_null(table_find(&table, peer(2, 1070)));
 }
 
-/* So many that some share a chain, whatever the hash is; half of them go. */
+/* The next peer after *p, by its host or its port, that shares a chain with one in the table. */
+static struct transfer *add_colliding(struct peer *p, bool by_host)
+{
+	for (unsigned tries = 0; tries < 60000; tries++) {
+		p->address += by_host;
+		p->port = (uint16_t)(p->port + !by_host);
+		struct transfer *t = add(*p);
+		if (t->next)
+			return t;
+		table_remove(&table, index_of(t));
+	}
+	fail_msg("no two peers share a chain");
+	return NULL;
+}
+
 static void test_colliding_peers(void **state)
 {
-	struct transfer *all[CAPACITY];
-	unsigned shared = 0;
+	struct transfer *all[9];
+	struct peer p = peer(1, 1069);
+
+	(void)state;
+	all[0] = add(p);
+	for (int i = 1; i < 9; i++)
+		all[i] = add_colliding(&p, i % 2);
+	for (int i = 0; i < 9; i++)
+		assert_ptr_equal(table_find(&table, all[i]->peer), all[i]);
+	for (int i = 1; i < 9; i += 2) {
+		struct peer gone = all[i]->peer;
+		table_remove(&table, index_of(all[i]));
+		assert_null(table_find(&table, gone));
+	}
+	for (int i = 0; i < 9; i += 2)
+		assert_ptr_equal(table_find(&table, all[i]->peer), all[i]);
+}
+
+static void test_full(void **state)
+{
+	const struct transfer *all[CAPACITY];
 
 	(void)state;
 	for (unsigned i = 0; i < CAPACITY; i++)
 		all[i] = add(peer(i % 250, 1069 + i / 250));
-	for (unsigned i = 0; i < CAPACITY; i++)
-		shared += all[i]->next != NULL;
-	assert_true(shared > 10);
+	assert_int_equal(table.count, CAPACITY);
 	for (unsigned i = 0; i < CAPACITY; i++)
 		assert_ptr_equal(table_find(&table, peer(i % 250, 1069 + i / 250)), all[i]);
-	for (unsigned i = 0; i < CAPACITY; i += 2)
-		table_remove(&table, index_of(all[i]));
-	assert_int_equal(table.count, CAPACITY / 2);
-	for (unsigned i = 0; i < CAPACITY; i++)
-		assert_ptr_equal(table_find(&table, peer(i % 250, 1069 + i / 250)), i % 2 ? all[i] : NULL);
 }
 
 /* Transfers of one peer are in one chain: the newest takes its packets, if it is not gone. */
@@ -155,6 +182,7 @@ int main(void)
 		TEST(test_empty),
 		TEST(test_address_and_port_both_count),
 		TEST(test_colliding_peers),
+		TEST(test_full),
 		TEST(test_the_newest_of_a_peer),
 		TEST(test_remove_each_place_of_a_chain),
 		TEST(test_the_last_item_fills_the_gap),

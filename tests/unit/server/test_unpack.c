@@ -257,19 +257,22 @@ static void test_larger_than_a_mac(void **state)
 
 static void test_restart(void **state)
 {
+	static const uint8_t zeros[64 * KIB];
 	struct quota quota;
 
 	(void)state;
+	put_file("old", bytes, 1000);
 	assert_null(quota_init(&quota, dir_fd, 2 * QUOTA_SPARE, 0, pl_now()));
 	init("core.gz", &quota);
 	put_many(512 * KIB);
+	unpack_write(&core, zeros, sizeof zeros);
 	unpack_restart(&core);
-	assert_int_equal(files(), 0);
-	assert_int_equal(quota_used(&quota), 0);
+	assert_int_equal(files(), 1);
+	assert_int_equal(quota_used(&quota), 1000);
 	unpack_write(&core, "new", 3);
 	unpack_finish(&core, true);
 	check_file("core", "new", 3);
-	assert_int_equal(quota_used(&quota), 3);
+	assert_int_equal(quota_used(&quota), 1003);
 }
 
 static void test_restart_without_a_file(void **state)

@@ -124,6 +124,9 @@ static void test_restart(void **state)
 	expect("core.gz", 4, SERVER_GZIP_NONE, "");
 	put(0, gz, gz_size);
 	verify_restart(&verify);
+	decode_to(gz_size / 2);
+	expect("core.gz", gz_size / 2, SERVER_GZIP_TRUNCATED, "the gzip stream is truncated");
+	verify_restart(&verify);
 	decode_to(gz_size);
 	expect("core.gz", gz_size, SERVER_GZIP_OK, "");
 }

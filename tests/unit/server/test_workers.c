@@ -137,7 +137,8 @@ struct gate {
 	atomic_bool inside;
 	atomic_bool open;
 	uint8_t *scratch;
-	unsigned turns;
+	atomic_uint turns;
+	unsigned wanted; /* with an hour between them */
 };
 
 static int64_t pass_gate(struct work *w, uint8_t *scratch)
@@ -150,7 +151,7 @@ static int64_t pass_gate(struct work *w, uint8_t *scratch)
 	struct pl_wait patience = pl_wait_for(PATIENCE, NULL);
 	while (!atomic_load(&g->open) && pl_wait_ms(&patience) > 0)
 		sched_yield();
-	return ++g->turns < 2 ? HOUR : WORK_OVER;
+	return atomic_fetch_add(&g->turns, 1) + 1 < g->wanted ? HOUR : WORK_OVER;
 }
 
 /* The one in the middle of those that wait, and no other. */
@@ -161,7 +162,7 @@ static void test_hurry(void **state)
 	(void)state;
 	make(2);
 	for (int i = 0; i < 3; i++) {
-		late[i] = (struct gate){.work = {.turn = pass_gate}, .open = true};
+		late[i] = (struct gate){.work = {.turn = pass_gate}, .open = true, .wanted = 2};
 		add(&late[i].work);
 		expect(is_set, &late[i].inside);
 	}
@@ -175,9 +176,16 @@ static void test_hurry(void **state)
 	}
 }
 
+static bool had_two_turns(const void *gate)
+{
+	return atomic_load(&((const struct gate *)gate)->turns) == 2;
+}
+
+/* It counts once: the turn after the next is an hour away again. */
 static void test_hurry_during_its_turn(void **state)
 {
-	struct gate g = {.work = {.turn = pass_gate}};
+	struct gate g = {.work = {.turn = pass_gate}, .wanted = 3};
+	struct counted other = counted(1, 0);
 
 	(void)state;
 	make(1);
@@ -185,15 +193,19 @@ static void test_hurry_during_its_turn(void **state)
 	expect(is_set, &g.inside);
 	workers_hurry(pool, &g.work);
 	atomic_store(&g.open, true);
+	expect(had_two_turns, &g);
+	add(&other.work);
+	expect(is_over, &other.work);
+	assert_false(workers_over(pool, &g.work));
+	workers_hurry(pool, &g.work);
 	expect(is_over, &g.work);
-	assert_int_equal(g.turns, 2);
 }
 
 /* Two turns at the same time: each thread has a scratch of its own. */
 static void test_threads_work_side_by_side(void **state)
 {
-	struct gate a = {.work = {.turn = pass_gate}, .turns = 1};
-	struct gate b = {.work = {.turn = pass_gate}, .turns = 1};
+	struct gate a = {.work = {.turn = pass_gate}, .wanted = 1};
+	struct gate b = {.work = {.turn = pass_gate}, .wanted = 1};
 
 	(void)state;
 	make(2);
@@ -238,10 +250,13 @@ static int64_t take_round(struct work *w, uint8_t *scratch)
 /* All want their next turn at once: none has more than one turn more than another. */
 static void test_no_starvation(void **state)
 {
-	struct gate first = {.work = {.turn = pass_gate}, .turns = 1};
+	struct gate last = {.work = {.turn = pass_gate}, .open = true, .wanted = 2};
+	struct gate first = {.work = {.turn = pass_gate}, .wanted = 1};
 
 	(void)state;
 	make(1);
+	/* Behind all of them in the queue, and not in their way. */
+	add(&last.work);
 	add(&first.work);
 	expect(is_set, &first.inside);
 	for (unsigned i = 0; i < RIVALS; i++) {
@@ -254,6 +269,9 @@ static void test_no_starvation(void **state)
 		assert_int_equal(rivals[i].turns, ROUNDS);
 	}
 	assert_int_equal(largest_lead, 1);
+	assert_false(workers_over(pool, &last.work));
+	workers_hurry(pool, &last.work);
+	expect(is_over, &last.work);
 }
 
 /* ---- beginning and end -------------------------------------------------------------------------- */
