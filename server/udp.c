@@ -31,7 +31,6 @@ struct udp {
 	int fd;
 	char address[INET_ADDRSTRLEN];
 	uint16_t port;
-	size_t buffer;
 	size_t received[UDP_BATCH]; /* sizes */
 	size_t replies;
 	struct slot slots[UDP_BATCH];
@@ -114,7 +113,6 @@ static struct pl_error *set_options(struct udp *u, const char *address, uint16_t
 	socklen_t length = sizeof sin;
 
 	ask_for_buffer(u->fd, sessions, false);
-	u->buffer = (size_t)buffer_of(u->fd);
 	if (fcntl(u->fd, F_SETFD, FD_CLOEXEC) < 0 ||
 		setsockopt(u->fd, SOL_SOCKET, SO_RCVTIMEO, &block, sizeof block) < 0 ||
 		getsockname(u->fd, (struct sockaddr *)&sin, &length) < 0)
@@ -191,11 +189,6 @@ const char *udp_address(const struct udp *u)
 uint16_t udp_port(const struct udp *u)
 {
 	return u->port;
-}
-
-size_t udp_buffer(const struct udp *u)
-{
-	return u->buffer;
 }
 
 /* ---- receiving --------------------------------------------------------------- */

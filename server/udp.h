@@ -45,9 +45,6 @@ int udp_fd(const struct udp *u);
 const char *udp_address(const struct udp *u); /* dotted */
 uint16_t udp_port(const struct udp *u);
 
-/** Bytes of packets that the socket holds before it drops some. */
-size_t udp_buffer(const struct udp *u);
-
 enum udp_waiting {
 	UDP_NOW,   /* what is there */
 	UDP_BLOCK, /* else wait for a packet, UDP_BLOCK_MS at the most */

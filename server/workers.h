@@ -20,7 +20,7 @@
 #define WORK_OVER INT64_C(-1) /* never again */
 
 struct work {
-	/** Nanoseconds until the next turn, or one of the above. */
+	/** Nanoseconds until the next turn (of 10 ms or more: up to 10 ms later), or one of the above. */
 	int64_t (*turn)(struct work *w, uint8_t *scratch);
 	/* The rest is workers.c's. */
 	struct work *next;
@@ -35,7 +35,8 @@ struct workers;
 /** No thread runs before the first work is added. */
 struct pl_error *workers_create(unsigned threads, struct workers **ret) PL_MUST_USE;
 
-/** `w` stays the caller's and must last until it is over; its turn is set, the rest zero. */
+/** From one thread only. `w` stays the caller's and must last until it is over; its turn is set, the rest
+ * zero. */
 struct pl_error *workers_add(struct workers *p, struct work *w) PL_MUST_USE;
 
 /** Its next turn comes now, whatever it said. */
