@@ -8,75 +8,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/reader.h"
 #include "orchestrator/core/core_identity.h"
 #include "orchestrator/core/core_json.h"
 #include "orchestrator/core/inspect_parts.h"
+#include "orchestrator/core/kdumpimg.h"
 
-#define SIGNATURE_V1 UINT64_C(0x0063614d20646152) /* "Rad Mac" */
-#define SIGNATURE_V2 UINT64_C(0x63614d2073736f42) /* "Boss Mac" */
-#define FILES_V1 16
-#define FILES_MAX 1024 /* what the head can hold, with room to spare */
-#define FLAG_LOG_ENCRYPTED 1
-
-struct image {
-	unsigned version; /* 0: not one */
-	bool big_endian;
-	uint64_t flags;
-	uint64_t log_offset;
-	uint64_t log_length;
-	uint64_t file_count;
-};
-
-/* Signature and header fields; the reader is left at the first file entry. */
-static struct pl_reader read_header(const struct inspect *in, struct image *ret)
-{
-	struct pl_reader r = pl_reader_le(in->head, in->head_size);
-	uint64_t signature = pl_read_u64(&r);
-
-	memset(ret, 0, sizeof *ret);
-	if (signature == __builtin_bswap64(SIGNATURE_V1)) {
-		ret->big_endian = true;
-		r = pl_reader_be(in->head, in->head_size);
-		signature = pl_read_u64(&r);
-	}
-	if (signature == SIGNATURE_V1)
-		ret->version = 1;
-	if (signature == SIGNATURE_V2) {
-		ret->version = 2;
-		pl_read_skip(&r, 8); /* version, padding */
-		ret->flags = pl_read_u64(&r);
-		pl_read_skip(&r, 16); /* public key */
-	}
-	ret->log_offset = pl_read_u64(&r);
-	ret->log_length = pl_read_u64(&r);
-	ret->file_count = pl_read_u64(&r);
-	if (!pl_reader_ok(&r))
-		ret->version = 0;
-	return r;
-}
+_Static_assert(KDUMPIMG_HEAD <= INSPECT_HEAD, "the head that inspect reads holds any header");
 
 bool inspect_is_image(const struct inspect *in)
 {
-	struct image i;
-	read_header(in, &i);
-	return i.version != 0;
+	struct kdumpimg k;
+	return kdumpimg_decode(in->head, in->head_size, &k);
 }
 
-static int add_file(json_t *list, struct pl_reader *r, unsigned version)
+static int add_file(json_t *list, const struct kdumpimg_file *f, unsigned version)
 {
-	uint64_t flags = version == 2 ? pl_read_u64(r) : 0;
-	uint64_t offset = pl_read_u64(r);
-	uint64_t length = pl_read_u64(r);
-	const char *name = (const char *)pl_read_bytes(r, 16);
-
-	if (!name)
-		return 0;
 	json_t *o = json_object();
-	int bad = json_object_set_new(o, "name", core_json_text(name, strnlen(name, 16)));
-	bad |= core_json_set_count(o, "offset", offset) | core_json_set_count(o, "length", length);
+	int bad = json_object_set_new(o, "name", core_json_text(f->name, strlen(f->name)));
+
+	bad |= core_json_set_count(o, "offset", f->offset) | core_json_set_count(o, "length", f->length);
 	if (version == 2)
-		bad |= core_json_set_count(o, "flags", flags);
+		bad |= core_json_set_count(o, "flags", f->flags);
 	if (bad) {
 		json_decref(o);
 		return -1;
@@ -84,35 +36,34 @@ static int add_file(json_t *list, struct pl_reader *r, unsigned version)
 	return json_array_append_new(list, o);
 }
 
-static int set_files(json_t *doc, const struct image *i, struct pl_reader r)
+static int set_files(json_t *doc, const struct kdumpimg *k)
 {
 	json_t *list = json_array();
-	uint64_t max = i->version == 1 ? FILES_V1 : FILES_MAX;
 	int bad = 0;
 
-	for (uint64_t n = 0; n < i->file_count && n < max && pl_reader_ok(&r); n++)
-		bad |= add_file(list, &r, i->version);
+	for (size_t n = 0; n < k->file_count; n++)
+		bad |= add_file(list, &k->files[n], k->version);
 	return bad | json_object_set_new(doc, "files", list);
 }
 
-static int set_format(json_t *doc, const struct image *i)
+static int set_format(json_t *doc, const struct kdumpimg *k)
 {
 	json_t *o = json_object();
-	int bad = core_json_set_count(o, "version", i->version);
+	int bad = core_json_set_count(o, "version", k->version);
 
-	bad |= json_object_set_new(o, "little_endian", json_boolean(!i->big_endian));
-	bad |= core_json_set_count(o, "log_offset", i->log_offset);
-	bad |= core_json_set_count(o, "log_length", i->log_length);
-	bad |= json_object_set_new(o, "log_encrypted", json_boolean(i->flags & FLAG_LOG_ENCRYPTED));
+	bad |= json_object_set_new(o, "little_endian", json_boolean(!k->big_endian));
+	bad |= core_json_set_count(o, "log_offset", k->log_offset);
+	bad |= core_json_set_count(o, "log_length", k->log_length);
+	bad |= json_object_set_new(o, "log_encrypted", json_boolean(k->flags & KDUMPIMG_LOG_ENCRYPTED));
 	return bad | json_object_set_new(doc, "format", o);
 }
 
-static struct pl_error *read_log(struct inspect *in, const struct image *i)
+static struct pl_error *read_log(struct inspect *in, const struct kdumpimg *i)
 {
 	bool found;
 	size_t size = i->log_length < CORE_PANIC_MAX ? (size_t)i->log_length : CORE_PANIC_MAX;
 
-	if (size == 0 || (i->flags & FLAG_LOG_ENCRYPTED))
+	if (size == 0 || (i->flags & KDUMPIMG_LOG_ENCRYPTED))
 		return NULL;
 	char *text = malloc(size);
 	if (!text)
@@ -125,13 +76,13 @@ static struct pl_error *read_log(struct inspect *in, const struct image *i)
 
 struct pl_error *inspect_image(struct inspect *in)
 {
-	struct image i;
-	struct pl_reader r = read_header(in, &i);
+	struct kdumpimg k;
+	kdumpimg_decode(in->head, in->head_size, &k);
 	int bad = json_object_set_new(in->doc, "kind", json_string("kdumpimg"));
 
-	bad |= set_format(in->doc, &i) | set_files(in->doc, &i, r);
+	bad |= set_format(in->doc, &k) | set_files(in->doc, &k);
 	struct pl_error *e = inspect_check(bad);
-	if (!e && i.log_offset > in->bytes)
+	if (!e && k.log_offset > in->bytes)
 		e = inspect_warn(in, "the panic log lies behind the end of the file");
-	return e ? e : read_log(in, &i);
+	return e ? e : read_log(in, &k);
 }
