@@ -35,8 +35,10 @@ struct workers;
 /** No thread runs before the first work is added. */
 struct pl_error *workers_create(unsigned threads, struct workers **ret) PL_MUST_USE;
 
-/** From one thread only. `w` stays the caller's and must last until it is over; its turn is set, the rest
- * zero. */
+/**
+ * From one thread only. `w` stays the caller's and must last until it is over;
+ * its turn is set, the rest zero.
+ */
 struct pl_error *workers_add(struct workers *p, struct work *w) PL_MUST_USE;
 
 /** Its next turn comes now, whatever it said. */
