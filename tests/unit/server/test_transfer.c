@@ -216,6 +216,7 @@ static void test_progress_twice_a_second(void **state)
 	look(START + 2000 * PL_MS);
 	assert_string_equal(told.kinds, "SPP");
 	assert_int_equal(told.bytes, 1500);
+	assert_int_equal(told.bytes_per_second, 333);
 	transfer_stop(transfer, NOTE_SHUT_DOWN, "the server stopped");
 	until_told(START + 2000 * PL_MS);
 	assert_string_equal(told.kinds, "SPPD");
@@ -341,6 +342,7 @@ static void test_stop_after_the_end(void **state)
 	finish(START);
 	transfer_stop(transfer, NOTE_SHUT_DOWN, "the server stopped");
 	until_told(START);
+	assert_int_equal(answered(), 4);
 	assert_true(told.complete);
 	check_file("core", "abc", 3);
 	assert_int_equal(files(), 1);
@@ -367,6 +369,7 @@ static void test_never_asked(void **state)
 	look(START + PL_SECOND);
 	assert_false(transfer_active(transfer));
 	assert_false(transfer_over(transfer));
+	assert_int_equal(transfer->session.state, SESSION_NEW);
 	assert_int_equal(told.count, 0);
 	assert_int_equal(files(), 0);
 }
