@@ -41,7 +41,7 @@ void transfer_destroy(struct transfer *t)
 
 bool transfer_active(const struct transfer *t)
 {
-	return t->keep.added && !t->finished;
+	return t->keep.added && !t->told;
 }
 
 bool transfer_over(const struct transfer *t)
@@ -119,11 +119,22 @@ static void tell_done(struct transfer *t, int64_t now)
 	free(core_path);
 }
 
+/* Whoever follows a client must not hear of its next file before the end of the last. */
+static bool has_untold_predecessor(const struct transfer *t)
+{
+	for (const struct transfer *old = t->next; old; old = old->next)
+		if (peer_equal(old->peer, t->peer) && !old->told)
+			return true;
+	return false;
+}
+
 static void tell_news(struct transfer *t, int64_t now)
 {
 	const char *uuid = t->identified ? NULL : keep_uuid(&t->keep);
 
 	if (!t->announced) {
+		if (has_untold_predecessor(t))
+			return;
 		t->announced = true;
 		tell(t, &(struct server_event){.kind = SERVER_STARTED});
 	}
@@ -309,7 +320,7 @@ int64_t transfer_deadline(const struct transfer *t, int64_t now)
 	int64_t due = session_deadline(&t->session);
 	int64_t ask = PL_TIME_FOREVER;
 
-	if (t->ending && !t->finished)
+	if (t->ending && !t->told)
 		ask = now + ASK_EVERY;
 	else if (t->held_since)
 		ask = t->held_since + TRANSFER_HOLD;

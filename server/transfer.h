@@ -31,7 +31,7 @@ struct transfer_place {
 
 struct transfer {
 	struct transfer_place *place;
-	struct transfer *next; /* the table's */
+	struct transfer *next; /* the table's: of one peer the older ones come behind */
 	struct peer peer;
 	struct session session;
 	struct sink sink;
@@ -70,7 +70,7 @@ int64_t transfer_deadline(const struct transfer *t, int64_t now);
 /** Stops it where it is: incomplete, for that reason. Nothing if it is ending by itself. */
 void transfer_stop(struct transfer *t, enum note_why why, const char *reason);
 
-/** Takes packets of the file, or is still making it durable. */
+/** Takes packets of the file, is still making it durable, or has its end to tell. */
 bool transfer_active(const struct transfer *t);
 
 /** Its file has its last name, and that was told. */
