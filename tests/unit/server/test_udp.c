@@ -58,7 +58,7 @@ static struct sockaddr_in loopback(uint16_t port)
 
 static uint16_t port_of(int fd)
 {
-	struct sockaddr_in sin;
+	struct sockaddr_in sin = {0};
 	socklen_t length = sizeof sin;
 
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&sin, &length), 0);
