@@ -67,7 +67,7 @@ static void write_note(struct keep *k, uint64_t size)
 	k->note.started = k->started;
 	k->note.ended = ended;
 	k->note.size = size;
-	k->note.gzip = server_gzip_name(k->result.gzip);
+	k->note.gzip = k->unchecked ? NULL : server_gzip_name(k->result.gzip);
 	k->note.core = k->core.now[0] ? k->core.now : NULL;
 	log_error(k, note_write(k->place->dir_fd, k->sink->now, &k->note));
 }
@@ -82,9 +82,17 @@ static void keep_incomplete(struct keep *k)
 	write_note(k, size);
 }
 
+static struct verify_result judge(const struct keep *k)
+{
+	if (k->unchecked)
+		return (struct verify_result){
+			SERVER_GZIP_NONE, false, NOTE_SHUT_DOWN, "the server stopped before it was checked"};
+	return verify_judge(&k->verify, k->sink->name, k->sink->size);
+}
+
 static void abandon(struct keep *k)
 {
-	struct verify_result r = verify_judge(&k->verify, k->sink->name, k->sink->size);
+	struct verify_result r = judge(k);
 
 	k->result.gzip = r.gzip;
 	set_reason(k, k->reason);
@@ -108,7 +116,7 @@ static void commit_failed(struct keep *k, struct pl_error *err)
 
 static void commit(struct keep *k)
 {
-	struct verify_result r = verify_judge(&k->verify, k->sink->name, k->sink->size);
+	struct verify_result r = judge(k);
 
 	k->result.gzip = r.gzip;
 	k->result.received = true;
@@ -129,6 +137,13 @@ static void commit(struct keep *k)
 	k->result.whole = true;
 }
 
+static bool is_out_of_time(const struct keep *k)
+{
+	int64_t until = atomic_load(&k->place->decode_until);
+
+	return until && pl_now() >= until;
+}
+
 /* What is left to decode, in turns; then the end. */
 static int64_t finish(struct keep *k, enum keep_order order, uint8_t *scratch)
 {
@@ -136,8 +151,11 @@ static int64_t finish(struct keep *k, enum keep_order order, uint8_t *scratch)
 		k->restarted = true;
 		verify_restart(&k->verify);
 	}
-	if (verify_turn(&k->verify, k->sink->size, scratch, WORK_SCRATCH))
-		return WORK_AGAIN;
+	if (verify_turn(&k->verify, k->sink->size, scratch, WORK_SCRATCH)) {
+		if (!is_out_of_time(k))
+			return WORK_AGAIN;
+		k->unchecked = true;
+	}
 	if (order == KEEP_COMMIT)
 		commit(k);
 	else

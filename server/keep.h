@@ -30,6 +30,7 @@ struct keep_place {
 	struct quota *quota;
 	struct workers *workers;
 	const struct pl_log *log;
+	_Atomic int64_t decode_until; /* pl_now(): what is not decoded by then stays so; 0: no hurry */
 };
 
 enum keep_order {
@@ -56,6 +57,7 @@ struct keep {
 	struct unpack core;
 	uint64_t pushed; /* to the disk, up to here */
 	bool restarted;
+	bool unchecked; /* there was no time to decode all of it */
 	/* From the receiving thread. */
 	_Atomic uint64_t arrived; /* written, from the start without a gap */
 	_Atomic bool gaps;

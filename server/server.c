@@ -21,6 +21,8 @@
 #define LINGERING_MAX 256
 /* Unpacking is worth a core each; the receiving thread has one to itself. */
 #define WORKERS_MAX 4
+/* A gzip stream of 1 GiB can hold 1 TiB: whoever stops the server doesn't wait for all of it. */
+#define STOP_PATIENCE (20 * PL_SECOND)
 
 struct server {
 	struct udp *udp;
@@ -416,6 +418,7 @@ struct pl_error *server_dispatch(struct server *s)
 /* What is under way gets its last name; workers need their time for that. */
 static void finish_all(struct server *s)
 {
+	atomic_store(&s->place.keep.decode_until, pl_now() + STOP_PATIENCE);
 	for (size_t i = 0; i < s->table.count; i++)
 		transfer_stop(s->table.items[i], NOTE_SHUT_DOWN, "the server stopped");
 	look_after(s, pl_now());
