@@ -43,7 +43,7 @@ enum keep_order {
 
 struct keep_result {
 	bool whole;          /* it is NAME, on disk */
-	bool received;       /* all has come, whatever it is worth */
+	bool received;       /* all has come and the disk took it, whatever it is worth */
 	enum wire_code code; /* if a COMMIT failed for another reason than its content */
 	char reason[KEEP_REASON_MAX];
 	enum server_gzip gzip;

@@ -306,6 +306,24 @@ static void test_commit_when_the_name_is_taken(void **state)
 	expect_note("core.gz.incomplete.json", "name-taken", "ok", "core");
 }
 
+/* The client is told; what was unpacked of it stays. */
+static void test_commit_when_the_file_was_removed(void **state)
+{
+	(void)state;
+	compress_first(KIB);
+	begin_file("core.gz");
+	arrive(gz, gz_size);
+	assert_int_equal(unlinkat(dir_fd, "core.gz.partial", 0), 0);
+	commit();
+	assert_false(keep.result.whole);
+	assert_false(keep.result.received);
+	assert_int_equal(keep.result.code, WIRE_E_OTHER);
+	assert_non_null(strstr(keep.result.reason, "No such file"));
+	expect_note("core.gz.partial.json", "write-error", "ok", "core");
+	check_file("core", plain, KIB);
+	assert_int_equal(files(), 2);
+}
+
 /* The core can be made again: that there is none is no fault of the dump's. */
 static void test_commit_when_the_core_exists(void **state)
 {
@@ -479,6 +497,7 @@ int main(void)
 		TEST(test_commit_bare_core),
 		TEST(test_commit_cut_bare_core),
 		TEST(test_commit_when_the_name_is_taken),
+		TEST(test_commit_when_the_file_was_removed),
 		TEST(test_commit_when_the_core_exists),
 		TEST(test_commit_what_cannot_be_read_back),
 		TEST(test_abandon_writes_a_note),
