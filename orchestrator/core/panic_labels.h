@@ -16,6 +16,8 @@ enum panic_label_kind {
 	LABEL_DECIMAL,
 	LABEL_UUID,
 	LABEL_LOADED, /* the list of loaded kexts follows */
+	LABEL_KEXT,   /* "TIME: name version ..." */
+	LABEL_TASK,   /* "0x...: 3 threads: pid 1: name" */
 	LABEL_KNOWN,  /* understood, and of no use here */
 };
 

@@ -8,6 +8,7 @@
 #include "orchestrator/core/kernel_version.h"
 
 #define NAME_MAX_LEN 256 /* bundle ids, versions, written-out names */
+#define SYMBOL_MAX_LEN 4096
 
 struct panic_piece panic_piece_trim(struct panic_piece s)
 {
@@ -86,33 +87,103 @@ static bool take_until(struct panic_piece *s, const char *mark, struct panic_pie
 	return true;
 }
 
-/* "image : symbol + 0xoff", each part optional */
+/* One word, which C++ symbols may make long. */
+static bool is_word(struct panic_piece s, size_t max)
+{
+	if (s.len == 0 || s.len > max)
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (isspace((unsigned char)s.p[i]) || !isprint((unsigned char)s.p[i]))
+			return false;
+	return true;
+}
+
+static bool is_name(struct panic_piece s)
+{
+	return is_word(s, NAME_MAX_LEN);
+}
+
+/* "image : symbol + 0xoff", each part optional; anything else is another writer's. */
 static struct pl_error *frame_symbol(struct panic_piece rest, struct panic_frame *f)
 {
-	struct panic_piece image, symbol;
+	struct panic_piece image = {0}, symbol;
 	struct pl_error *e = NULL;
 
 	if (rest.len == 0 || *rest.p == '(')
 		return NULL;
 	if (take_until(&rest, " : ", &image))
-		e = panic_piece_dup(panic_piece_trim(image), &f->image);
-	if (e)
-		return e;
-	if (take_until(&rest, " + ", &symbol))
+		image = panic_piece_trim(image);
+	if (take_until(&rest, " + ", &symbol)) {
 		f->offset.known = panic_piece_number(&rest, 16, &f->offset.value);
-	else
+		f->noise = f->noise || !f->offset.known || rest.len > 0;
+	} else {
 		symbol = rest;
-	return panic_piece_dup(panic_piece_trim(symbol), &f->symbol);
+	}
+	symbol = panic_piece_trim(symbol);
+	if (!is_word(symbol, SYMBOL_MAX_LEN) || (image.len > 0 && !is_name(image))) {
+		f->offset = (struct panic_address){0};
+		f->noise = true;
+		return NULL;
+	}
+	if (image.len > 0)
+		e = panic_piece_dup(image, &f->image);
+	return e ? e : panic_piece_dup(symbol, &f->symbol);
+}
+
+/* i386 and x86_64: "0xFRAME : 0xADDR" */
+static bool frame_intel(struct panic_piece *s, struct panic_frame *f)
+{
+	return panic_piece_starts(*s, "0x") && panic_piece_number(s, 16, &f->frame) &&
+	       panic_piece_skip(s, " : ") && panic_piece_starts(*s, "0x") &&
+	       panic_piece_number(s, 16, &f->address) && (s->len == 0 || *s->p == ' ');
+}
+
+/* arm64: "lr: 0xADDR  fp: 0xFRAME" */
+static bool frame_arm(struct panic_piece *s, struct panic_frame *f)
+{
+	if (!panic_piece_skip(s, "lr: 0x") || !panic_piece_number(s, 16, &f->address))
+		return false;
+	*s = panic_piece_trim(*s);
+	return panic_piece_skip(s, "fp: 0x") && panic_piece_number(s, 16, &f->frame) &&
+	       (s->len == 0 || *s->p == ' ');
+}
+
+/* The same behind what another CPU wrote into the line: only whole 64-bit numbers count. */
+static bool frame_within(struct panic_piece *s, struct panic_frame *f)
+{
+	const size_t number = strlen("0x0123456789abcdef");
+	const char *end = s->p + s->len;
+	const char *from = s->p;
+
+	for (;;) {
+		const char *mid = memmem(from, (size_t)(end - from), " : 0x", 5);
+		if (!mid || (size_t)(end - mid) < 3 + number)
+			return false;
+		from = mid + 1;
+		if ((size_t)(mid - s->p) < number)
+			continue;
+		struct panic_piece t = {mid - number, (size_t)(end - mid) + number};
+		if (!frame_intel(&t, f) || t.p != mid + 3 + number)
+			continue;
+		*s = t;
+		return true;
+	}
 }
 
 struct pl_error *panic_frame_parse(struct panic_piece line, struct panic_frame *ret, bool *is)
 {
 	struct panic_frame f = {0};
-	struct panic_piece s = panic_piece_trim(line);
+	struct panic_piece s = panic_piece_trim(line), whole = s;
 
-	*is = panic_piece_starts(s, "0x") && panic_piece_number(&s, 16, &f.frame) &&
-	      panic_piece_skip(&s, " : ") && panic_piece_starts(s, "0x") &&
-	      panic_piece_number(&s, 16, &f.address) && (s.len == 0 || *s.p == ' ');
+	*is = frame_intel(&s, &f);
+	if (!*is) {
+		s = whole;
+		*is = frame_arm(&s, &f);
+	}
+	if (!*is) {
+		s = whole;
+		*is = f.noise = frame_within(&s, &f);
+	}
 	if (!*is)
 		return NULL;
 	struct pl_error *e = frame_symbol(panic_piece_trim(s), &f);
@@ -121,16 +192,6 @@ struct pl_error *panic_frame_parse(struct panic_piece line, struct panic_frame *
 	else
 		*ret = f;
 	return e;
-}
-
-static bool is_name(struct panic_piece s)
-{
-	if (s.len == 0 || s.len > NAME_MAX_LEN)
-		return false;
-	for (size_t i = 0; i < s.len; i++)
-		if (isspace((unsigned char)s.p[i]) || !isprint((unsigned char)s.p[i]))
-			return false;
-	return true;
 }
 
 struct pl_error *panic_kext_parse(struct panic_piece line, struct panic_kext *ret, bool *is, bool *dependency)
@@ -185,7 +246,7 @@ static const char *abbreviation(char c, bool prefix)
 	return NULL;
 }
 
-static struct pl_error *write_out(struct panic_piece id, char **ret)
+struct pl_error *panic_name_expand(struct panic_piece id, char **ret)
 {
 	struct pl_buf b;
 	struct pl_error *e = NULL;
@@ -207,6 +268,15 @@ static struct pl_error *write_out(struct panic_piece id, char **ret)
 	return e;
 }
 
+/* 10.6 writes "VERSION - last loaded TIME". */
+static struct panic_piece until_remark(struct panic_piece s)
+{
+	const char *p = memmem(s.p, s.len, " - last ", strlen(" - last "));
+	if (p)
+		s.len = (size_t)(p - s.p);
+	return s;
+}
+
 struct pl_error *panic_loaded_parse(struct panic_piece line, struct panic_loaded *ret, bool *is)
 {
 	struct panic_piece s = panic_piece_trim(line), id = {s.p, 0};
@@ -215,11 +285,11 @@ struct pl_error *panic_loaded_parse(struct panic_piece line, struct panic_loaded
 	while (id.len < s.len && !isspace((unsigned char)s.p[id.len]))
 		id.len++;
 	advance(&s, id.len);
-	s = panic_piece_trim(s);
+	s = until_remark(panic_piece_trim(s));
 	*is = is_name(id) && is_name(s) && id.p[id.len - 1] != ':';
 	if (!*is)
 		return NULL;
-	struct pl_error *e = write_out(id, &l.id);
+	struct pl_error *e = panic_name_expand(id, &l.id);
 	if (!e)
 		e = panic_piece_dup(s, &l.version);
 	if (e)
@@ -252,21 +322,32 @@ static size_t source_length(const char *p, const char *end)
 	return (size_t)(stop - p);
 }
 
+/* Length of the quote that s ends with, or 0; forums turn them into typographic ones. */
+static size_t quote_at_end(struct panic_piece s)
+{
+	if (s.len > 0 && s.p[s.len - 1] == '"')
+		return 1;
+	bool curly = s.len >= 3 && memcmp(s.p + s.len - 3, "\xe2\x80", 2) == 0 &&
+		     (s.p[s.len - 1] == '\x9c' || s.p[s.len - 1] == '\x9d');
+	return curly ? 3 : 0;
+}
+
 bool panic_message_split(struct panic_piece message, struct panic_piece *text, struct panic_piece *source)
 {
 	const char *end = message.p + message.len;
 
 	for (size_t i = message.len; i-- > 1;) {
-		char before = message.p[i - 1];
-		if (message.p[i] != '@' || (before != '"' && before != ' '))
+		struct panic_piece before = {message.p, i};
+		size_t quote = message.p[i] == '@' ? quote_at_end(before) : 0;
+		if (message.p[i] != '@' || (quote == 0 && before.p[i - 1] != ' '))
 			continue;
 		size_t len = source_length(message.p + i + 1, end);
 		if (len == 0)
 			continue;
 		*source = (struct panic_piece){message.p + i + 1, len};
-		*text = (struct panic_piece){message.p, i - 1};
-		if (before == '"')
-			panic_piece_skip(text, "\"");
+		*text = (struct panic_piece){message.p, i - (quote ? quote : 1)};
+		if (quote && !panic_piece_skip(text, "\""))
+			panic_piece_skip(text, "\xe2\x80\x9c");
 		return true;
 	}
 	return false;

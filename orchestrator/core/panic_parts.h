@@ -31,12 +31,19 @@ struct pl_error *panic_piece_dup(struct panic_piece s, char **ret) PL_MUST_USE;
  * Each of these says in *is whether the line is one; if not, *ret is untouched.
  */
 
-/** "0xFRAME : 0xADDR [image : symbol + 0xoff]", i386's "(0x.. 0x..)" arguments skipped. */
+/**
+ * "0xFRAME : 0xADDR [image : symbol + 0xoff]", i386's "(0x.. 0x..)" arguments
+ * skipped, or arm64's "lr: 0xADDR  fp: 0xFRAME". The first also in the middle of
+ * a line; noise is set when the line holds anything else.
+ */
 struct pl_error *panic_frame_parse(struct panic_piece line, struct panic_frame *ret, bool *is) PL_MUST_USE;
 
 /** "[dependency: ]id(version)[UUID]@start[->end]". */
 struct pl_error *panic_kext_parse(
 	struct panic_piece line, struct panic_kext *ret, bool *is, bool *dependency) PL_MUST_USE;
+
+/** A kext's name with Apple's abbreviations (">usb.!UHub") written out. */
+struct pl_error *panic_name_expand(struct panic_piece id, char **ret) PL_MUST_USE;
 
 /** "id<space>version" below "loaded kexts:"; writes the abbreviations of the id out. */
 struct pl_error *panic_loaded_parse(struct panic_piece line, struct panic_loaded *ret, bool *is) PL_MUST_USE;

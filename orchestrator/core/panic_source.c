@@ -5,28 +5,61 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PREFIX_MAX 64 /* of a time stamp before each line */
+
+static const char *skip_space(const char *p, const char *end)
+{
+	while (p < end && isspace((unsigned char)*p))
+		p++;
+	return p;
+}
+
+/* Behind a quote: straight, or the typographic ones (U+201C, U+201D) of forums; else NULL. */
+static const char *skip_quote(const char *p, const char *end)
+{
+	if (p < end && *p == '"')
+		return p + 1;
+	bool curly = end - p >= 3 && memcmp(p, "\xe2\x80", 2) == 0 && (p[2] == '\x9c' || p[2] == '\x9d');
+	return curly ? p + 3 : NULL;
+}
+
+/* A quote right before p, which no backslash makes part of another value? */
+static bool quote_before(const char *text, const char *p)
+{
+	if (p > text && p[-1] == '"')
+		return p - 1 == text || p[-2] != '\\';
+	return p - text >= 3 && skip_quote(p - 3, p) == p;
+}
+
 /* Behind `"key" : "`, or NULL. */
 static const char *value_of(const char *text, size_t size, const char *key)
 {
 	const char *end = text + size;
-	size_t len = strlen(key);
+	const char *from = text;
 
-	while (text < end) {
-		const char *p = memmem(text, (size_t)(end - text), key, len);
+	for (;;) {
+		const char *p = memmem(from, (size_t)(end - from), key, strlen(key));
 		if (!p)
 			return NULL;
-		text = p + len;
-		const char *v = text;
-		while (v < end && isspace((unsigned char)*v))
-			v++;
-		if (v == end || *v++ != ':')
+		from = p + strlen(key);
+		const char *v = quote_before(text, p) ? skip_quote(from, end) : NULL;
+		v = v ? skip_space(v, end) : NULL;
+		if (!v || v == end || *v != ':')
 			continue;
-		while (v < end && isspace((unsigned char)*v))
-			v++;
-		if (v < end && *v == '"')
-			return v + 1;
+		v = skip_quote(skip_space(v + 1, end), end);
+		if (v)
+			return v;
 	}
-	return NULL;
+}
+
+/* The quote that ends a value has , or } or nothing behind it; others were pasted without their backslash. */
+static bool ends_value(const char *p, const char *end)
+{
+	const char *behind = skip_quote(p, end);
+	if (!behind)
+		return false;
+	behind = skip_space(behind, end);
+	return behind == end || *behind == ',' || *behind == '}';
 }
 
 /* Four hexadecimal digits, or -1. */
@@ -74,22 +107,15 @@ static const char *unescape(const char *p, const char *end, char **out)
 	return p + 1;
 }
 
-struct pl_error *panic_source_json(const char *text, size_t size, char **ret, size_t *ret_size)
+/* From p to its closing quote, or to the end, without escapes. */
+static struct pl_error *take_value(const char *p, const char *end, char **ret, size_t *ret_size)
 {
-	const char *end = text + size;
-	const char *p = value_of(text, size, "\"macOSPanicString\"");
-
-	*ret = NULL;
-	*ret_size = 0;
-	if (!p)
-		p = value_of(text, size, "\"panicString\"");
-	if (!p)
-		return NULL;
 	char *out = malloc((size_t)(end - p) + 1);
+
 	if (!out)
 		return pl_error_nomem();
 	*ret = out;
-	while (p < end && *p != '"') {
+	while (p < end && !ends_value(p, end)) {
 		if (*p != '\\')
 			*out++ = *p++;
 		else if (p + 1 < end)
@@ -102,20 +128,105 @@ struct pl_error *panic_source_json(const char *text, size_t size, char **ret, si
 	return NULL;
 }
 
-/* Quoted as in a mail if the panic's own line is. */
-static bool is_quoted(const char *text, size_t size)
+/* A piece of a report's string, posted without its key: line ends as "\n", and no real ones. */
+static const char *bare_string(const char *text, size_t size)
 {
-	const char *p = memmem(text, size, "panic(cpu ", strlen("panic(cpu "));
+	static const char *const signs[] = {"\\nBacktrace (CPU ", "\\nMac OS version:", "\\nKernel version:"};
+
+	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+		const char *p = memmem(text, size, signs[i], strlen(signs[i]));
+		if (!p)
+			continue;
+		while (p > text && p[-1] != '\n')
+			p--;
+		return p;
+	}
+	return NULL;
+}
+
+struct pl_error *panic_source_value(
+	const char *text, size_t size, const char *key, char **ret, size_t *ret_size)
+{
+	const char *p = value_of(text, size, key);
+
+	*ret = NULL;
+	*ret_size = 0;
+	return p ? take_value(p, text + size, ret, ret_size) : NULL;
+}
+
+struct pl_error *panic_source_json(const char *text, size_t size, char **ret, size_t *ret_size)
+{
+	const char *p = value_of(text, size, "macOSPanicString");
+
+	*ret = NULL;
+	*ret_size = 0;
 	if (!p)
+		p = value_of(text, size, "panicString");
+	if (!p)
+		p = bare_string(text, size);
+	return p ? take_value(p, text + size, ret, ret_size) : NULL;
+}
+
+/* Where the first line begins that shows how the text is prefixed; *ret_len is the prefix's length. */
+static const char *marked_line(const char *text, size_t size, size_t *ret_len)
+{
+	static const char *const marks[] = {
+		"panic(cpu ", "Backtrace (CPU ", "Kernel version:", "Mac OS version:", "Boot args:"};
+
+	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+		const char *p = memmem(text, size, marks[i], strlen(marks[i]));
+		const char *mark = p;
+		if (!p)
+			continue;
+		while (p > text && p[-1] != '\n')
+			p--;
+		*ret_len = (size_t)(mark - p);
+		return p;
+	}
+	return NULL;
+}
+
+/* "> > text": where the text begins. */
+static const char *behind_quotes(const char *p, const char *stop)
+{
+	const char *q = p;
+
+	while (q < stop && *q == ' ')
+		q++;
+	if (q == stop || *q != '>')
+		return p;
+	while (q < stop && *q == '>')
+		q += q + 1 < stop && q[1] == ' ' ? 2 : 1;
+	return q;
+}
+
+/* As the panic's own line: digits where it has digits, the same elsewhere. */
+static bool same_prefix(const struct panic_lines *l, const char *p, const char *stop)
+{
+	if ((size_t)(stop - p) < l->prefix_len)
 		return false;
-	while (p > text && p[-1] != '\n')
-		p--;
-	return *p == '>';
+	for (size_t i = 0; i < l->prefix_len; i++) {
+		bool digits = strchr(" 0123456789", l->prefix[i]) && strchr(" 0123456789", p[i]);
+		if (l->prefix[i] != p[i] && (!digits || l->prefix[i] == '\0' || p[i] == '\0'))
+			return false;
+	}
+	return true;
 }
 
 void panic_lines_init(struct panic_lines *l, const char *text, size_t size)
 {
-	*l = (struct panic_lines){text, text + size, is_quoted(text, size)};
+	size_t len = 0;
+	const char *p = marked_line(text, size, &len);
+
+	*l = (struct panic_lines){.p = text, .end = text + size};
+	if (!p)
+		return;
+	l->quoted = behind_quotes(p, p + len) != p;
+	bool stamp = !l->quoted && len > 0 && len <= PREFIX_MAX && (isdigit((unsigned char)*p) || *p == '[');
+	if (stamp) {
+		l->prefix = p;
+		l->prefix_len = len;
+	}
 }
 
 bool panic_lines_next(struct panic_lines *l, struct panic_line *ret)
@@ -128,8 +239,10 @@ bool panic_lines_next(struct panic_lines *l, struct panic_line *ret)
 	l->p = nl ? nl + 1 : l->end;
 	while (stop > p && stop[-1] == '\r')
 		stop--;
-	while (l->quoted && p < stop && *p == '>')
-		p += p + 1 < stop && p[1] == ' ' ? 2 : 1;
+	if (l->quoted)
+		p = behind_quotes(p, stop);
+	else if (same_prefix(l, p, stop))
+		p += l->prefix_len;
 	*ret = (struct panic_line){p, (size_t)(stop - p)};
 	return true;
 }

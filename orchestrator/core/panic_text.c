@@ -1,6 +1,8 @@
 #include "orchestrator/core/panic_text.h"
 
 #include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +12,7 @@
 #include "orchestrator/core/panic_parts.h"
 #include "orchestrator/core/panic_source.h"
 
+#define STACK_SIZE (16 * 1024)  /* of a kernel thread */
 #define MESSAGE_MAX (32 * 1024) /* bytes between "panic(cpu" and the backtrace */
 
 struct parser {
@@ -19,9 +22,14 @@ struct parser {
 	bool in_message;   /* between "panic(cpu" and what ends its text */
 	struct pl_buf message;
 	char **next; /* where the next line goes, or NULL */
+	char *task;  /* the process that "Panicked task" names */
 	bool in_loaded;
-	bool later_trace; /* a second backtrace: not the panic's own */
-	bool over;        /* another panic starts: another report */
+	bool foreign;  /* in a backtrace that is not the panic's own */
+	int own_cpu;   /* of the panic's own backtrace */
+	int trace_cpu; /* of the backtrace begun last */
+	bool wrapped;  /* the line before was the kernel version */
+	bool split;    /* "dependency:" alone: the rest is on the next line */
+	bool over;     /* another panic starts: another report */
 };
 
 static struct pl_error *keep(char **field, struct panic_piece value)
@@ -39,6 +47,30 @@ static struct pl_error *keep_line(char **field, struct panic_piece value)
 	for (char *c = *field; e == NULL && c != NULL && *c != '\0'; c++)
 		if (*c == '\t')
 			*c = ' ';
+	return e;
+}
+
+/* "TIME: >usb.!UHub<TAB>1.2 (addr ...)", with the name written out */
+static struct pl_error *keep_kext(char **field, struct panic_piece value)
+{
+	char *name, *all = NULL;
+	struct panic_piece s = value;
+	uint64_t when;
+	size_t len = 0;
+
+	if (*field || !panic_piece_number(&s, 10, &when) || !panic_piece_skip(&s, ": "))
+		return keep_line(field, value);
+	while (len < s.len && s.p[len] != ' ' && s.p[len] != '\t')
+		len++;
+	struct pl_error *e = panic_name_expand((struct panic_piece){s.p, len}, &name);
+	if (e)
+		return e;
+	if (asprintf(&all, "%" PRIu64 ": %s%.*s", when, name, (int)(s.len - len), s.p + len) < 0)
+		e = pl_error_nomem();
+	else
+		e = keep_line(field, (struct panic_piece){all, strlen(all)});
+	free(name);
+	free(all);
 	return e;
 }
 
@@ -69,6 +101,21 @@ static void keep_number(struct panic_address *a, struct panic_piece value, unsig
 		a->known = panic_piece_number(&value, base, &a->value);
 }
 
+/* "Panicked task 0x...: 165 threads: pid 0: kernel_task", the process of last resort */
+static struct pl_error *take_task(struct parser *p, struct panic_piece line)
+{
+	uint64_t pid;
+	const char *at = memmem(line.p, line.len, ": pid ", strlen(": pid "));
+
+	if (!at || p->task)
+		return NULL;
+	struct panic_piece s = {at, (size_t)(line.p + line.len - at)};
+	panic_piece_skip(&s, ": pid ");
+	if (!panic_piece_number(&s, 10, &pid) || !panic_piece_skip(&s, ": "))
+		return NULL;
+	return keep(&p->task, s);
+}
+
 static struct pl_error *take_label(
 	struct parser *p, const struct panic_label *label, struct panic_piece line, bool *understood)
 {
@@ -76,9 +123,15 @@ static struct pl_error *take_label(
 	struct panic_piece value = label_value(label, line);
 
 	*understood = true;
+	if (panic_piece_starts(value, "Not yet set"))
+		return NULL;
 	switch (label->kind) {
 	case LABEL_TEXT:
 		return keep_line(field, value);
+	case LABEL_KEXT:
+		return keep_kext(field, value);
+	case LABEL_TASK:
+		return take_task(p, line);
 	case LABEL_NEXT:
 		if (value.len == 0)
 			p->next = field;
@@ -102,6 +155,42 @@ static struct pl_error *take_label(
 	return NULL;
 }
 
+static void note_unknown(struct parser *p, struct panic_piece line)
+{
+	struct panic_text *t = p->t;
+	char *copy;
+
+	t->lines_unknown++;
+	if (t->not_understood_count == PANIC_LINES_MAX)
+		return;
+	void *grown = grow(t->not_understood, t->not_understood_count, sizeof *t->not_understood);
+	if (!grown)
+		return;
+	t->not_understood = grown;
+	struct pl_error *e = panic_piece_dup(line, &copy);
+	if (e)
+		pl_error_free(e);
+	else
+		t->not_understood[t->not_understood_count++] = copy;
+}
+
+/*
+ * Two CPUs may write at once: a frame right above the last one on its stack is
+ * the panic's own, whoever's backtrace began last. The same CPU's second
+ * backtrace walks the same stack again.
+ */
+static bool is_own_frame(const struct parser *p, const struct panic_frame *f)
+{
+	const struct panic_text *t = p->t;
+
+	if (!p->foreign)
+		return true;
+	if (t->frame_count == 0 || p->trace_cpu == p->own_cpu)
+		return false;
+	uint64_t last = t->frames[t->frame_count - 1].frame;
+	return f->frame > last && f->frame - last < STACK_SIZE;
+}
+
 static struct pl_error *take_frame(struct parser *p, struct panic_piece line, bool *is)
 {
 	struct panic_text *t = p->t;
@@ -110,7 +199,9 @@ static struct pl_error *take_frame(struct parser *p, struct panic_piece line, bo
 
 	if (e || !*is)
 		return e;
-	if (p->later_trace || t->frame_count == PANIC_FRAMES_MAX) {
+	if (f.noise)
+		note_unknown(p, line);
+	if (!is_own_frame(p, &f) || t->frame_count == PANIC_FRAMES_MAX) {
 		panic_frame_deinit(&f);
 		return NULL;
 	}
@@ -142,17 +233,23 @@ static struct pl_error *take_kext(struct parser *p, struct panic_piece line, boo
 	struct panic_text *t = p->t;
 	struct panic_kext k;
 	bool dependency;
-	struct pl_error *e = panic_kext_parse(line, &k, is, &dependency);
+	bool split = p->split;
 
+	p->split = panic_piece_starts(line, "dependency:") && line.len == strlen("dependency:");
+	*is = p->split;
+	if (p->split)
+		return NULL;
+	struct pl_error *e = panic_kext_parse(line, &k, is, &dependency);
 	if (e || !*is)
 		return e;
-	if (!dependency)
+	if (!dependency && !split)
 		return add_kext(&t->kexts, &t->kext_count, &k);
 	if (t->kext_count > 0) {
 		struct panic_kext *owner = &t->kexts[t->kext_count - 1];
 		return add_kext(&owner->dependencies, &owner->dependency_count, &k);
 	}
-	panic_kext_deinit(&k); /* the text starts in the middle: nobody's dependency */
+	panic_kext_deinit(&k);
+	note_unknown(p, line); /* the text starts in the middle: nobody's dependency */
 	return NULL;
 }
 
@@ -178,14 +275,18 @@ static struct pl_error *take_loaded(struct parser *p, struct panic_piece line, b
 /* "Backtrace (CPU N), ...": of the panic the first time, of someone else later */
 static bool take_backtrace(struct parser *p, struct panic_piece line)
 {
+	struct panic_text *t = p->t;
 	uint64_t cpu;
 
 	if (!panic_piece_skip(&line, "Backtrace (CPU "))
 		return false;
-	if (p->t->frame_count > 0)
-		p->later_trace = true;
-	else if (p->t->cpu < 0 && panic_piece_number(&line, 10, &cpu) && cpu < 4096)
-		p->t->cpu = (int)cpu;
+	p->trace_cpu = panic_piece_number(&line, 10, &cpu) && cpu < 4096 ? (int)cpu : -1;
+	if (t->cpu < 0)
+		t->cpu = p->trace_cpu;
+	bool other_cpu = t->other_panics > 0 && p->trace_cpu != t->cpu;
+	p->foreign = t->frame_count > 0 || other_cpu;
+	if (!p->foreign)
+		p->own_cpu = p->trace_cpu;
 	return true;
 }
 
@@ -210,6 +311,22 @@ static const char *panic_line(struct panic_piece line)
 	return number ? p : NULL;
 }
 
+/* What stood before the panic's first line is of something else: a boot, an earlier panic. */
+static void forget(struct parser *p)
+{
+	struct panic_text *t = p->t;
+	struct panic_text empty = {.cpu = -1,
+		.lines_before = t->lines_before + t->lines_unknown,
+		.other_panics = t->frame_count > 0};
+
+	panic_text_deinit(t);
+	*t = empty;
+	free(p->task);
+	p->task = NULL;
+	p->next = NULL;
+	p->foreign = false;
+}
+
 static struct pl_error *take_panic(struct parser *p, struct panic_piece line, bool *is)
 {
 	struct panic_text *t = p->t;
@@ -224,6 +341,7 @@ static struct pl_error *take_panic(struct parser *p, struct panic_piece line, bo
 		p->over = t->kernel_version != NULL;
 		return NULL;
 	}
+	forget(p);
 	struct panic_piece s = {at, (size_t)(line.p + line.len - at)};
 	panic_piece_skip(&s, "panic(cpu ");
 	if (panic_piece_number(&s, 10, &cpu) && cpu < 4096)
@@ -235,29 +353,26 @@ static struct pl_error *take_panic(struct parser *p, struct panic_piece line, bo
 	panic_piece_skip(&s, ":");
 	panic_piece_skip(&s, " ");
 	p->in_message = true;
-	free(t->string); /* what a debugger line before it said is not the panic's message */
-	t->string = NULL;
 	pl_buf_append_capped(&p->message, s.p, s.len);
 	return NULL;
 }
 
-static void note_unknown(struct parser *p, struct panic_piece line)
+/* A mail that wrapped "Darwin Kernel Version ...; root:xnu-..." */
+static struct pl_error *take_version_rest(struct parser *p, struct panic_piece line, bool *is)
 {
-	struct panic_text *t = p->t;
-	char *copy;
+	char **version = &p->t->kernel_version;
+	const char *root = memmem(line.p, line.len, "root:", strlen("root:"));
+	char *joined;
 
-	t->lines_unknown++;
-	if (t->not_understood_count == PANIC_LINES_MAX)
-		return;
-	void *grown = grow(t->not_understood, t->not_understood_count, sizeof *t->not_understood);
-	if (!grown)
-		return;
-	t->not_understood = grown;
-	struct pl_error *e = panic_piece_dup(line, &copy);
-	if (e)
-		pl_error_free(e);
-	else
-		t->not_understood[t->not_understood_count++] = copy;
+	*is = *version && root && !strstr(*version, "root:") && p->wrapped;
+	p->wrapped = false;
+	if (!*is)
+		return NULL;
+	if (asprintf(&joined, "%s %.*s", *version, (int)line.len, line.p) < 0)
+		return pl_error_nomem();
+	free(*version);
+	*version = joined;
+	return NULL;
 }
 
 /* A line that is not part of the message. */
@@ -283,6 +398,7 @@ static struct pl_error *take_line(struct parser *p, struct panic_piece raw, bool
 		return take_label(p, label, line, understood);
 	if (next) {
 		*understood = true;
+		p->wrapped = next == &p->t->kernel_version;
 		return panic_piece_starts(line, "Not yet set") ? NULL : keep(next, line);
 	}
 	if (take_backtrace(p, line)) {
@@ -290,6 +406,8 @@ static struct pl_error *take_line(struct parser *p, struct panic_piece raw, bool
 		return NULL;
 	}
 	e = take_debugger(p, line, understood);
+	if (!e && !*understood)
+		e = take_version_rest(p, line, understood);
 	if (!e && !*understood)
 		e = take_frame(p, line, understood);
 	if (!e && !*understood)
@@ -401,9 +519,35 @@ static struct pl_error *parse_plain(const char *text, size_t size, struct panic_
 	}
 	if (!e && p.in_message)
 		e = finish_message(&p);
+	if (!e && !t->process) {
+		t->process = p.task;
+		p.task = NULL;
+	}
+	free(p.task);
 	pl_buf_deinit(&p.message);
 	t->found = t->string || t->frame_count > 0 || t->kext_count > 0 || t->kernel_version;
 	t->complete = t->string && t->frame_count > 0 && t->uptime_ns.known;
+	return e;
+}
+
+/* What a JSON report says beside the panic's text, which may be cut: "macOS 13.0 (22A380)". */
+static struct pl_error *take_head(const char *text, size_t size, struct panic_text *t)
+{
+	static const char *const keys[] = {"os_version", "build"};
+	struct pl_error *e = NULL;
+
+	for (size_t i = 0; !e && !t->build && i < 2; i++) {
+		char *value;
+		size_t len;
+		e = panic_source_value(text, size, keys[i], &value, &len);
+		if (value)
+			value[strcspn(value, "\n")] = '\0'; /* of a value that lost its end */
+		char *open = value ? strchr(value, '(') : NULL;
+		char *close = open ? strchr(open, ')') : NULL;
+		if (!e && close && close - open > 1 && close - open < 16)
+			e = keep(&t->build, (struct panic_piece){open + 1, (size_t)(close - open - 1)});
+		free(value);
+	}
 	return e;
 }
 
@@ -418,6 +562,8 @@ struct pl_error *panic_text_parse(const char *text, size_t size, struct panic_te
 	if (e)
 		return e;
 	e = inner ? parse_plain(inner, inner_size, ret) : parse_plain(text, size, ret);
+	if (!e && inner && ret->found)
+		e = take_head(text, size, ret);
 	free(inner);
 	return e;
 }

@@ -1,9 +1,10 @@
 /*
- * Reading panic texts: what xnu prints for x86_64 from 10.6 to 26, as it comes
- * in panic logs, serial logs, .panic reports (plain and JSON) and cores.
+ * Reading panic texts: what xnu prints for i386, x86_64 and arm64 from 10.6 to 26, as it comes
+ * in panic logs, serial logs, .panic and .ips reports (plain and JSON) and cores.
  *
- * Tolerant on purpose: CRLF, mail quoting, broken JSON, noise before and after,
- * a text that starts or ends in the middle. What is not there stays absent;
+ * Tolerant on purpose: CRLF, mail quoting, time stamps, broken JSON, noise before,
+ * within and after, other CPUs' backtraces, a text that starts or ends in the
+ * middle. What is not there stays absent;
  * lines between the panic's start and end that were not understood are listed.
  * Texts are copied as they are: raw guest bytes, only fit for a terminal after
  * pl_escape().
@@ -34,6 +35,7 @@ struct panic_frame {
 	char *image;                 /* "mach_kernel", a bundle id, or NULL */
 	char *symbol;                /* NULL without keepsyms=1 */
 	struct panic_address offset; /* from the symbol */
+	bool noise;                  /* the line held other things too */
 };
 
 /* "id(version)[UUID]@start->end"; dependencies have no end before macOS 10.15. */
