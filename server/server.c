@@ -281,20 +281,26 @@ static bool make_room(struct server *s)
 	return true;
 }
 
+/* Not for long: a client that asks again in some seconds may be taken. */
+static const struct admit_refusal no_room = {WIRE_E_OTHER, "too many dumps that are not on disk yet", true};
+static const struct admit_refusal no_memory = {WIRE_E_OTHER, "out of memory", true};
+
 static void start(struct server *s, struct peer peer, const struct wire_packet *wrq, int64_t now)
 {
+	bool room = make_room(s);
 	struct transfer *t;
 	struct session_step step;
-	struct pl_error *err = make_room(s) ? transfer_create(&s->place, peer, now, &t) : pl_error_nomem();
+	struct pl_error *err = room ? transfer_create(&s->place, peer, now, &t) : NULL;
 
-	if (err) {
+	if (!room || err) {
 		pl_error_free(err);
-		refuse(s, peer, wrq, &(struct admit_refusal){WIRE_E_OTHER, "out of memory", false}, now);
+		refuse(s, peer, wrq, room ? &no_memory : &no_room, now);
 		return;
 	}
 	transfer_packet(t, wrq, now, &step);
 	if (t->session.state != SESSION_RECEIVING) {
-		refuse(s, peer, wrq, &(struct admit_refusal){t->session.code, t->session.reason, false}, now);
+		refuse(s, peer, wrq,
+			&(struct admit_refusal){t->session.code, t->session.reason, t->sink.passing}, now);
 		transfer_destroy(t);
 		return;
 	}

@@ -12,6 +12,9 @@
 #include "base/wait.h"
 #include "server/rename.h"
 
+/* What an empty file and its note may take: a block. */
+#define ROOM_LEAST 4096
+
 static enum wire_code code_of(int errnum)
 {
 	switch (errnum) {
@@ -45,10 +48,16 @@ static enum note_why why_of(int errnum)
 	}
 }
 
+static bool is_passing(int errnum)
+{
+	return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM;
+}
+
 static struct pl_error *failed(struct sink *k, int errnum, const char *what, const char *name)
 {
 	k->code = code_of(errnum);
 	k->why = why_of(errnum);
+	k->passing = is_passing(errnum);
 	return pl_error_at(pl_error_errno(PL_ERR_LAB, errnum, "cannot %s", what), "%s", name);
 }
 
@@ -57,10 +66,32 @@ void sink_init(struct sink *k, int dir_fd, struct quota *quota)
 	*k = (struct sink){.dir_fd = dir_fd, .quota = quota, .fd = -1, .why = NOTE_OTHER};
 }
 
+static struct pl_error *take_quota(struct sink *k, size_t bytes)
+{
+	struct pl_error *err = k->quota ? quota_take(k->quota, bytes, pl_now(), &k->code) : NULL;
+
+	if (err)
+		k->why = NOTE_LIMIT;
+	return err;
+}
+
+/* Else a client could fill the disk with empty files and the notes to them. */
+static struct pl_error *look_for_room(struct sink *k)
+{
+	struct pl_error *err = take_quota(k, ROOM_LEAST);
+
+	if (!err && k->quota)
+		quota_give_back(k->quota, ROOM_LEAST);
+	return err;
+}
+
 struct pl_error *sink_open(struct sink *k, const char *name)
 {
 	struct stat st;
+	struct pl_error *err = look_for_room(k);
 
+	if (err)
+		return err;
 	snprintf(k->name, sizeof k->name, "%s", name);
 	/* Now rather than at the end; the rename checks again. */
 	if (fstatat(k->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
@@ -76,6 +107,7 @@ struct pl_error *sink_open(struct sink *k, const char *name)
 	if (k->buffer)
 		return NULL;
 	sink_discard(k);
+	k->passing = true;
 	return pl_error_nomem();
 }
 
@@ -102,15 +134,11 @@ struct pl_error *sink_flush(struct sink *k)
 	k->held = 0;
 	if (held == 0)
 		return NULL;
-	if (k->quota) {
-		struct pl_error *err = quota_take(k->quota, held, pl_now(), &k->code);
-		if (err) {
-			k->why = NOTE_LIMIT;
-			return err;
-		}
-	}
+	struct pl_error *err = take_quota(k, held);
+	if (err)
+		return err;
 	uint64_t before = k->written;
-	struct pl_error *err = write_out(k, k->held_at, k->buffer, held);
+	err = write_out(k, k->held_at, k->buffer, held);
 	if (err && k->quota)
 		quota_give_back(k->quota, held - (k->written - before));
 	return err;

@@ -17,6 +17,7 @@
 #ifndef SERVER_SINK_H
 #define SERVER_SINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,12 +43,13 @@ struct sink {
 	size_t held;
 	enum wire_code code; /* of the last error */
 	enum note_why why;
+	bool passing; /* that error was one of opening for want of descriptors or memory */
 };
 
 /** Not open. The quota may be NULL. */
 void sink_init(struct sink *k, int dir_fd, struct quota *quota);
 
-/** Makes NAME.partial; the name must be safe. Fails if it or NAME exists. */
+/** Makes NAME.partial; the name must be safe. Fails if it or NAME exists, or the quota is used up. */
 struct pl_error *sink_open(struct sink *k, const char *name) PL_MUST_USE;
 
 /** Takes the bytes; may write what came before. Leaves a hole for what was skipped. */

@@ -197,8 +197,10 @@ static struct pl_error *open_file(struct transfer *t)
 	if (err)
 		return err;
 	err = keep_begin(&t->keep, &t->place->keep, &t->sink);
-	if (err)
+	if (err) {
 		sink_discard(&t->sink);
+		t->sink.passing = true; /* no memory, or no thread */
+	}
 	return err;
 }
 

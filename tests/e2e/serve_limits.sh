@@ -43,12 +43,16 @@ cp "$dir/of-1000000" "$dir/dumps/older"
 serve --max-total 1110000
 check "--max-total: what fits beside an older file" send --file "$dir/of-100000" --name fits
 check "is exact" exact of-100000 fits
+check "one too large for the rest fails" sends_not --file "$dir/of-100000" --name larger
+check "the guest is told: code 3" told 3
+check "done says incomplete" done_as larger incomplete
+check "and which limit it was" until_has '--max-total'
 check "the last bytes of room too" send --file "$dir/of-10000" --name last
 check "is exact" exact of-10000 last
-check "one more does not fit" sends_not --file "$dir/of-10000" --name more
+check "one more does not even begin" sends_not --file "$dir/of-10000" --name more
 check "the guest is told: code 3" told 3
-check "done says incomplete" done_as more incomplete
-check "and which limit it was" until_has '--max-total'
+check "refused says so" until_has '"event":"refused"'
+check "no file was made" [ ! -e "$dir/dumps/more.incomplete" ]
 total_is_kept() { [ "$(cat "$dir/dumps/"* | wc -c)" -le $((1110000 + 2000)) ]; }
 check "the folder holds no more than that, but for the note" total_is_kept
 

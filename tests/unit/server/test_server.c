@@ -405,6 +405,45 @@ static void test_idle(void **state)
 	close(g.fd);
 }
 
+/* A client that gets no answer asks again; one that gets an ERROR gives its dump up. */
+static void test_no_descriptors(void **state)
+{
+	struct lab *lab = *state;
+	struct pl_wait w = pl_wait_for(10 * PL_SECOND, NULL);
+	struct packet wrq = make_wrq("core", 2, 3, 1406);
+	struct rlimit before, none;
+	uint8_t answer[100];
+
+	serve(lab);
+	struct guest g = boot(lab);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	transmit(&g, &wrq);
+	while (lab->seen.refused == 0 && pl_wait_ms(&w) > 0)
+		assert_null(server_dispatch(lab->server));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(lab->seen.refused, 1);
+	assert_int_equal(recv(g.fd, answer, sizeof answer, 0), -1);
+	assert_int_equal(ask(lab, &g, "core"), 3);
+	close(g.fd);
+}
+
+/* A disk that is full enough takes no new file, not even an empty one. */
+static void test_no_room(void **state)
+{
+	struct lab *lab = *state;
+
+	lab->config.min_free = UINT64_MAX / 2;
+	serve(lab);
+	struct guest g = boot(lab);
+	assert_int_equal(ask(lab, &g, "core"), 1003);
+	assert_int_equal(lab->seen.refused, 1);
+	assert_int_equal(files(lab), 0);
+	close(g.fd);
+}
+
 static void test_create_errors(void **state)
 {
 	struct lab *lab = *state;
@@ -445,6 +484,8 @@ int main(void)
 		TEST(test_gzip_in_pieces),
 		TEST(test_stop),
 		TEST(test_idle),
+		TEST(test_no_descriptors),
+		TEST(test_no_room),
 		TEST(test_create_errors),
 	};
 
