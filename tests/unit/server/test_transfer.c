@@ -1,4 +1,5 @@
 /* server/transfer.h: one transfer without a network, in a time that the test makes. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -288,6 +289,38 @@ static void test_a_file_that_cannot_be_made(void **state)
 	assert_int_equal(files(), 1);
 }
 
+/* A stack for which there is no address space; the C library of GNU lets a process ask for it. */
+static bool ask_for_stacks(size_t size)
+{
+#ifdef __GLIBC__
+	pthread_attr_t attr;
+
+	assert_int_equal(pthread_attr_init(&attr), 0);
+	assert_int_equal(pthread_attr_setstacksize(&attr, size), 0);
+	assert_int_equal(pthread_setattr_default_np(&attr), 0);
+	pthread_attr_destroy(&attr);
+	return true;
+#else
+	(void)size;
+	return false;
+#endif
+}
+
+/* Refused, and as if it had not begun. */
+static void test_no_thread_can_be_started(void **state)
+{
+	(void)state;
+	if (!ask_for_stacks((size_t)1 << 48))
+		skip();
+	ask("core", START);
+	assert_true(ask_for_stacks((size_t)8 << 20));
+	assert_int_equal(answered(), 5);
+	assert_false(transfer_active(transfer));
+	look(START);
+	assert_int_equal(told.count, 0);
+	assert_int_equal(files(), 0);
+}
+
 static void limit_files(rlim_t size)
 {
 	const struct rlimit limit = {size, RLIM_INFINITY};
@@ -385,6 +418,7 @@ int main(void)
 		TEST(test_unpacked_core),
 		TEST(test_why_there_is_no_core),
 		TEST(test_a_file_that_cannot_be_made),
+		TEST(test_no_thread_can_be_started),
 		TEST(test_failed_write),
 		TEST(test_stop),
 		TEST(test_stop_after_the_end),
