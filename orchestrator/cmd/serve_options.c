@@ -15,6 +15,8 @@
 #define RATE_MAX 1000000
 /* Longer spinning would cost a core for what poll(2) does as well. */
 #define BUSY_POLL_MAX (100 * PL_MS)
+/* A deadline is that much from now: the sum must not pass the end of time. */
+#define IDLE_TIMEOUT_MAX (1000 * 3600 * PL_SECOND)
 /* A dump's file and its decompressed core; beside them what the process has open itself. */
 #define FILES_A_SESSION 2
 #define FILES_BESIDE 48
@@ -126,7 +128,8 @@ static struct pl_error *read_limits(const struct cmd_input *in, struct server_co
 		err = read_size(
 			in, "min-free", 0, "give a size like 256M, or 0 to fill the disk", &c->min_free);
 	if (!err)
-		err = read_time(in, "idle-timeout", 1, INT64_MAX, "give a time like 120s", &c->idle_timeout);
+		err = read_time(in, "idle-timeout", 1, IDLE_TIMEOUT_MAX,
+			"give a time like 120s, 1000h at the most", &c->idle_timeout);
 	if (!err)
 		err = read_time(in, "busy-poll", 0, BUSY_POLL_MAX,
 			"give a time like 200us, 100ms at the most", &c->busy_poll);

@@ -161,9 +161,10 @@ static void bad_values_are_misuse_with_a_hint(void **state)
 	static char *const cases[] = {"--port=65536", "--port=-1", "--port=0x", "--max-sessions=0",
 		"--max-sessions=4097", "--max-rate=1.5", "--max-rate=1000001", "--max-rate=-1",
 		"--max-size=0", "--max-size=1T", "--max-seek=-1", "--max-total=", "--min-free=lots",
-		"--idle-timeout=0", "--idle-timeout=soon", "--busy-poll=101ms", "--busy-poll=1",
-		"--busy-poll=-1us", "--allow=10.0.0.0/33", "--allow=10.0.0/8", "--allow=::1/128",
-		"--allow=", "--allow=all", "--bind=localhost", "--bind=", "--bind=1.2.3", "--bind=nosuch0"};
+		"--idle-timeout=0", "--idle-timeout=soon", "--idle-timeout=1001h", "--busy-poll=101ms",
+		"--busy-poll=1", "--busy-poll=-1us", "--allow=10.0.0.0/33", "--allow=10.0.0/8",
+		"--allow=::1/128", "--allow=", "--allow=all", "--bind=localhost", "--bind=", "--bind=1.2.3",
+		"--bind=nosuch0"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
