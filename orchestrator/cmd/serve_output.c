@@ -8,6 +8,7 @@
 
 /* Between two progress lines where there is no terminal to draw a live one on. */
 #define PLAIN_PROGRESS_EVERY (5 * PL_SECOND)
+#define PATH_TEXT_MAX 8192
 
 void serve_output_init(struct serve_output *o, struct cmd_env *env)
 {
@@ -26,17 +27,25 @@ static void put_json(struct serve_output *o, json_t *line)
 	json_decref(line);
 }
 
+/* JSON takes valid UTF-8 only, and a folder's name may be anything: what is not becomes \xNN. */
+static json_t *path_json(const char *path)
+{
+	char safe[PATH_TEXT_MAX];
+
+	return json_string(pl_safe_line(path, safe, sizeof safe));
+}
+
 static json_t *done_json(const struct server_event *e)
 {
-	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:f, s:I, s:s, s:s, s:s, s:s?}",
-		"event", "done", "name", e->name, "peer", e->peer, "path", e->path, "bytes",
+	json_t *line = json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:f, s:I, s:s, s:s, s:s, s:s?}",
+		"event", "done", "name", e->name, "peer", e->peer, "path", path_json(e->path), "bytes",
 		(json_int_t)e->bytes, "packets", (json_int_t)e->packets, "resent", (json_int_t)e->resent,
 		"seconds", (double)e->duration / (double)PL_SECOND, "bytes_per_second",
 		(json_int_t)e->bytes_per_second, "status", e->complete ? "complete" : "incomplete", "reason",
 		e->reason, "gzip", server_gzip_name(e->gzip), "kernel_uuid", e->kernel_uuid);
 
 	if (line && e->core)
-		json_object_set_new(line, "core", json_string(e->core));
+		json_object_set_new(line, "core", path_json(e->core));
 	return line;
 }
 

@@ -95,6 +95,20 @@ check "the core is decompressed beside the dump" is_file core unpack
 check "done says where" is 'done' unpack.gz core "$dir/dumps/unpack"
 check "and the kernel's UUID" grep -q '"kernel_uuid":"[0-9A-F-]*"' "$dir/out"
 
+# ---- a folder whose name is no UTF-8, as JSON has to be ----
+odd=$(printf '%s/odd\377' "$dir")
+# Some file systems have no such names.
+if mkdir "$odd" 2>/dev/null; then
+	"$PANICLAB" serve --bind 127.0.0.1 --port 0 --dir "$odd" --json --once \
+		>"$dir/out" 2>"$dir/err" &
+	server=$!
+	until_has '"event":"listening"'
+	port=$(sed -n 's/.*"port":\([0-9]*\).*/\1/p' "$dir/out")
+	send --file "$dir/core.gz" --name odd.gz
+	check "a dump into it" ends 0
+	check "done says where, escaped" has '\\xff/odd.gz"'
+fi
+
 # ---- the command line ----
 serve --allow 10.0.0.0/8
 send --generate 10 --name not-allowed
