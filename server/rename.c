@@ -5,8 +5,8 @@
 
 #include "base/fs.h"
 
-/* Numbered names of one file, before it counts as an error. */
-#define NUMBER_MAX 10000
+/* Numbered names of one file, before it counts as an error. All are tried while other clients wait. */
+#define NUMBER_MAX 1000
 
 int rename_numbered(int dir_fd, const char *from, const char *to, char *out, size_t out_size)
 {
