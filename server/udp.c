@@ -232,6 +232,9 @@ static bool is_passing(int errnum)
 	case ECONNREFUSED: /* an ICMP message about an earlier answer */
 	case EHOSTUNREACH:
 	case ENETUNREACH:
+	case ENETDOWN:
+	case ENOMEM: /* the system's, for a moment */
+	case ENOBUFS:
 		return true;
 	default:
 		return false;
