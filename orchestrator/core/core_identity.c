@@ -324,9 +324,12 @@ static bool look_for_kernel(void *arg, const struct core_window *w)
 	return s->id->header_seen;
 }
 
+/* A core of many GiB without a kernel in it must not keep others waiting. */
+#define UUID_PATIENCE (5 * PL_SECOND)
+
 static void find_uuid(const struct core_file *c, struct core_identity *id)
 {
-	struct pl_wait w = {.until = PL_TIME_FOREVER};
+	struct pl_wait w = pl_wait_for(UUID_PATIENCE, NULL);
 	struct search s = {.core = c, .id = id};
 
 	from_ident(c, id);
