@@ -192,7 +192,7 @@ FUZZ_TIME ?= 60
 fuzz: $(FUZZ_BIN)
 	@sh tests/fuzz/run.sh $(BUILD) $(FUZZ_TIME)
 
-# Speed, beside what is possible; tests/bench/run.sh has the arguments.
+# Speed, beside what is possible; tests/bench/run.sh says which ARGS it takes.
 BENCH := $(BUILD)/bench
 $(BENCH): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/bench/*.c)) $(lib_base)
 	$(call say,LD,$@)
@@ -202,7 +202,7 @@ $(BENCH_INFLATE): $(BUILD)/obj/tests/bench/inflate/inflate.o $(lib_base)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pkg_libs,$(BASE_PKGS))
 bench: all simlab $(BENCH) $(BENCH_INFLATE)
-	@sh tests/bench/run.sh $(BUILD)
+	@sh tests/bench/run.sh $(BUILD) $(ARGS)
 
 # ---- what a person types -----------------------------------------------------
 
@@ -236,7 +236,7 @@ help:
 	@echo 'make test       the same installs, then every test; ends with "N passed, N failed"'
 	@echo 'make check      formatters and linters'
 	@echo 'make fuzz       libFuzzer, FUZZ_TIME=60 seconds a target'
-	@echo 'make bench      speed'
+	@echo 'make bench      speed, a quarter of an hour; ARGS=--quick for a try'
 	@echo 'make install    PREFIX=/usr/local, DESTDIR=;  make uninstall'
 	@echo 'make clean'
 
