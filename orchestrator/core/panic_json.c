@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "orchestrator/core/core_json.h"
+#include "orchestrator/core/signature.h"
 
 static int set_address(json_t *o, const char *key, const struct panic_address *a)
 {
@@ -159,6 +160,21 @@ static int set_lists(json_t *o, const struct panic_text *p)
 	return bad;
 }
 
+static struct pl_error *set_signature(json_t *o, const struct panic_text *p)
+{
+	struct signature s;
+	struct pl_error *e = signature_make(p, NULL, &s);
+	int bad = 0;
+
+	if (!e) {
+		bad = core_json_set_text(o, "signature", s.id);
+		bad |= core_json_set_text(o, "signature_title", s.title);
+		bad |= core_json_set_text(o, "signature_class", s.disposition);
+	}
+	signature_deinit(&s);
+	return bad ? pl_error_nomem() : e;
+}
+
 struct pl_error *panic_text_json(const struct panic_text *p, json_t **ret)
 {
 	json_t *o = json_object();
@@ -167,10 +183,10 @@ struct pl_error *panic_text_json(const struct panic_text *p, json_t **ret)
 	bad |= set_message(o, p);
 	bad |= set_lists(o, p);
 	bad |= set_machine(o, p);
-	if (bad) {
+	struct pl_error *e = bad ? pl_error_nomem() : set_signature(o, p);
+	if (e)
 		json_decref(o);
-		return pl_error_nomem();
-	}
-	*ret = o;
-	return NULL;
+	else
+		*ret = o;
+	return e;
 }

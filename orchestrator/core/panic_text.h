@@ -100,7 +100,8 @@ void panic_text_deinit(struct panic_text *p);
 
 /**
  * The `panic` object of `inspect --json`, a new reference: string, cpu, caller,
- * source, process, boot_args, backtrace, kexts and so on; what is not known is
+ * source, process, boot_args, backtrace, kexts, signature (with signature_title
+ * and signature_class: signature.h) and so on; what is not known is
  * left out. Bytes that are not UTF-8, and NULs, become U+FFFD.
  */
 struct pl_error *panic_text_json(const struct panic_text *p, json_t **ret) PL_MUST_USE;

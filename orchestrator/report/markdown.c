@@ -74,6 +74,7 @@ static void panic(struct emit *w, const json_t *doc)
 	item(w, "Caller", p, "caller");
 	item(w, "CPU", p, "cpu");
 	item(w, "Process", p, "process");
+	item(w, "Title", p, "signature_title");
 	item(w, "Signature", p, "signature");
 	backtrace(w, json_object_get(p, "backtrace"));
 }

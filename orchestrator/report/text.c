@@ -113,6 +113,7 @@ static void panic(struct emit *w, const json_t *doc)
 	line(w, "", "at ", p, "source");
 	line(w, "", "caller ", p, "caller");
 	line(w, "", "process ", p, "process");
+	line(w, "", "title ", p, "signature_title");
 	line(w, "", "signature ", p, "signature");
 	const char *boot_args = pl_json_str_or(json_object_get(doc, "boot_args"), "during", "");
 	backtrace(w, json_object_get(p, "backtrace"), strstr(boot_args, "keepsyms=1") != NULL);

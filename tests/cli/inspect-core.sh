@@ -30,6 +30,9 @@ json "$dir/panic"
 panic_line() { grep '"panic_text": ' "$1" | sed 's/,$//'; }
 same_panic() { [ "$(panic_line "$dir/whole")" = "$(panic_line "$dir/out")" ]; }
 check 'and it is the text that the kernel wrote' same_panic
+signature() { grep '"signature' "$1"; }
+same_signature() { [ -n "$(signature "$dir/out")" ] && [ "$(signature "$dir/whole")" = "$(signature "$dir/out")" ]; }
+check 'with the same signature' same_signature
 cp "$dir/whole" "$dir/out"
 check 'nothing is wrong with it' has '"warnings": []' "$dir/out"
 uuid=$(value kernel_uuid)

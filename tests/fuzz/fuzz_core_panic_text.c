@@ -1,12 +1,14 @@
 /*
- * Any bytes as a panic text: it is read without an error, keeps its limits, and
- * becomes JSON that jansson reads back as the same.
+ * Any bytes as a panic text: it is read without an error, keeps its limits,
+ * becomes JSON that jansson reads back as the same, and has the same signature
+ * twice: one printable line.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "orchestrator/core/panic_text.h"
+#include "orchestrator/core/signature.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -30,6 +32,18 @@ static void check_json(const struct panic_text *p)
 	free(text);
 }
 
+static void check_signature(const struct panic_text *p)
+{
+	struct signature s, again;
+
+	need(signature_make(p, NULL, &s) == NULL && signature_make(p, NULL, &again) == NULL);
+	need(!s.title == !s.id[0] && strcmp(s.id, again.id) == 0);
+	for (const char *c = s.title; c && *c; c++)
+		need(*c >= ' ' && *c <= '~');
+	signature_deinit(&s);
+	signature_deinit(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct panic_text p;
@@ -45,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	need(p.cpu >= -1);
 	need(!p.string || strlen(p.string) <= size * 3);
 	check_json(&p);
+	check_signature(&p);
 	panic_text_deinit(&p);
 	free(text);
 	return 0;
