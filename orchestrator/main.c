@@ -8,6 +8,7 @@ int main(int argc, char **argv)
 		&cmd_teardown,
 		&cmd_runs,
 		&cmd_serve,
+		&cmd_extract,
 		&cmd_inspect,
 		&cmd_report,
 		&cmd_init,

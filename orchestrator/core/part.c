@@ -1,0 +1,140 @@
+#include "orchestrator/core/part.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "orchestrator/core/part_io.h"
+
+#define BLOCK 4096
+
+const char *part_status_name(enum part_status status)
+{
+	static const char *const names[] = {"ok", "truncated", "corrupt", "encrypted"};
+	return names[status];
+}
+
+struct pl_error *part_fill(struct part_io *io)
+{
+	if (io->in_left > 0 || io->pos >= io->end)
+		return NULL;
+	size_t want = io->end - io->pos < PART_WINDOW ? (size_t)(io->end - io->pos) : PART_WINDOW;
+	struct pl_error *e = pl_wait_check(io->wait);
+	if (!e)
+		e = image_source_read(io->source, io->pos, io->window, want, &io->in_left);
+	if (e)
+		return e;
+	io->in = io->window;
+	io->pos += io->in_left;
+	if (io->in_left < want) {
+		io->cut = true;
+		io->end = io->pos;
+	}
+	return NULL;
+}
+
+struct pl_error *part_put(struct part_io *io, const void *data, size_t size)
+{
+	uint64_t room = io->max - io->out.size;
+
+	if (size > room) {
+		size = (size_t)room;
+		io->full = true;
+	}
+	sha256_add(&io->hash, data, size);
+	return sparse_write(&io->out, data, size);
+}
+
+void part_judge(struct part_io *io, enum part_status status, const char *detail)
+{
+	if (io->ret->status != PART_OK)
+		return;
+	io->ret->status = status;
+	snprintf(io->ret->detail, sizeof io->ret->detail, "%s", detail);
+}
+
+static struct pl_error *copy(struct part_io *io)
+{
+	for (;;) {
+		struct pl_error *e = part_fill(io);
+		if (e || io->in_left == 0)
+			return e;
+		e = part_put(io, io->in, io->in_left);
+		io->in_left = 0;
+		if (e || io->full)
+			return e;
+	}
+}
+
+/* Zeroes at the end of the range, in whole blocks counted from its beginning, are left out. */
+static struct pl_error *trim(struct part_io *io)
+{
+	static const uint8_t zeroes[BLOCK];
+
+	while (io->end > io->pos) {
+		uint64_t length = io->end - io->pos;
+		size_t window = (size_t)(length % PART_WINDOW ? length % PART_WINDOW : PART_WINDOW);
+		size_t got;
+		struct pl_error *e = pl_wait_check(io->wait);
+		if (!e)
+			e = image_source_read(io->source, io->end - window, io->window, window, &got);
+		if (e)
+			return e;
+		while (got > 0) {
+			size_t last = got % BLOCK ? got % BLOCK : BLOCK;
+			if (memcmp(io->window + got - last, zeroes, last) != 0) {
+				io->end = io->end - window + got;
+				return NULL;
+			}
+			got -= last;
+		}
+		io->end -= window;
+	}
+	return NULL;
+}
+
+static struct pl_error *transfer(struct part_io *io, const struct image_part *part)
+{
+	struct pl_error *e = part->trailing ? trim(io) : NULL;
+
+	if (!e)
+		e = part->decode ? part_gunzip(io) : copy(io);
+	return e ? e : sparse_finish(&io->out);
+}
+
+static void conclude(struct part_io *io, const struct image_part *part)
+{
+	if (io->full)
+		part_judge(io, PART_TRUNCATED, "stopped at the size limit");
+	else if (io->cut && !part->decode)
+		part_judge(io, PART_TRUNCATED, "the image ends before it does");
+	if (part->encrypted)
+		part_judge(io, PART_ENCRYPTED, "encrypted (Apple Encrypted Archive)");
+	if (part->mislabelled)
+		part_judge(io, PART_CORRUPT,
+			part->coding == PART_GZIP ? "does not begin as gzip data"
+						  : "does not begin as LZ4 data");
+	io->ret->bytes = io->out.size;
+	sha256_end(&io->hash, io->ret->sha256);
+}
+
+struct pl_error *part_write(const struct image_source *source, const struct image_part *part, int fd,
+	uint64_t max, const struct pl_wait *w, struct part_result *ret)
+{
+	struct part_io io = {.source = source,
+		.wait = w,
+		.pos = part->begin,
+		.end = part->end,
+		.window = malloc(PART_WINDOW),
+		.out = {.fd = fd},
+		.max = max,
+		.ret = ret};
+
+	memset(ret, 0, sizeof *ret);
+	sha256_init(&io.hash);
+	struct pl_error *e = io.window ? transfer(&io, part) : pl_error_nomem();
+	if (!e)
+		conclude(&io, part);
+	free(io.window);
+	return e;
+}

@@ -1,0 +1,258 @@
+#!/bin/sh
+# paniclab extract: images made here byte by byte; gzip, sha256sum, jq and cmp judge.
+# shellcheck disable=SC2317 # most functions are called by check, by name
+set -u
+. tests/cli/lib.sh
+. tests/cli/lib-image.sh
+has() { grep -qF -- "$1" "$2"; }
+lacks() { ! has "$@"; }
+gone() { ! [ -e "$1" ] && ! [ -L "$1" ]; }
+# jq's expression holds for the manifest in $dir/o.
+says() { jq -e "$1" "$dir/o/manifest.json"; }
+file_is() { says ".files[]|select(.name==\"$1\")|$2"; }
+extract() { # extract STATUS ARGUMENT...: into $dir/o, new
+	rm -rf "$dir/o"
+	extract_want=$1
+	shift
+	run "$extract_want" extract "$@" "$dir/o"
+}
+
+# A core: noise, a hole, noise.
+{
+	dd if=/dev/urandom bs=1024 count=64
+	dd if=/dev/zero bs=1024 count=1024
+	dd if=/dev/urandom bs=1000 count=3
+} >"$dir/core" 2>/dev/null
+gzip -nc "$dir/core" >"$dir/core.gz"
+printf 'a stackshot' >"$dir/shot"
+gzip -nc "$dir/shot" >"$dir/shot.gz"
+printf 'panic(cpu 0 caller 0xffffff80002d5b6a): "a test"\n' >"$dir/log"
+dd if=/dev/urandom of="$dir/noise" bs=512 count=1 2>/dev/null
+core_size=$(size "$dir/core.gz")
+shot_size=$(size "$dir/shot.gz")
+log_size=$(size "$dir/log")
+shot_at=$(((8192 + core_size + 4095) / 4096 * 4096))
+whole=$((shot_at + 8 * 4096))
+
+# image1 IMAGE: version 1, with noise between the log and the core, and after the last file.
+image1() {
+	zeroes "$1" $whole
+	{
+		header1 4096 "$log_size" 2
+		file1 8192 "$core_size" kernel
+		file1 "$shot_at" "$shot_size" panic_stackshot
+	} >"$dir/header"
+	put "$1" 0 "$dir/header"
+	put "$1" 4096 "$dir/log"
+	put "$1" 6144 "$dir/noise"
+	put "$1" 8192 "$dir/core.gz"
+	put "$1" "$shot_at" "$dir/shot.gz"
+	put "$1" $((shot_at + 8192)) "$dir/noise"
+}
+
+# The file is the image's bytes from FROM to TO.
+same_range() { # same_range FILE FROM TO
+	tail -c "+$(($2 + 1))" "$dir/image" | head -c $(($3 - $2)) | cmp - "$dir/o/$1"
+}
+# Each sha256 and bytes of the manifest, as sha256sum and wc have them.
+sums() {
+	jq -r '.files[]|.sha256+" "+.path+" "+(.bytes|tostring)' "$dir/o/manifest.json" >"$dir/list"
+	[ -s "$dir/list" ] || return 1
+	while read -r sum path bytes; do
+		[ "$(sha256sum <"$dir/o/$path")" = "$sum  -" ] || return 1
+		[ "$(size "$dir/o/$path")" -eq "$bytes" ] || return 1
+	done <"$dir/list"
+}
+sparse() { [ "$(du -k "$1" | cut -f 1)" -lt 512 ]; }
+
+for end in le be; do
+	image1 "$dir/image"
+	check "$end: an image is taken apart" extract 0 "$dir/image"
+	check "$end: the core is decompressed" cmp "$dir/core" "$dir/o/kernel.core"
+	check "$end: the other file too" cmp "$dir/shot" "$dir/o/panic_stackshot"
+	check "$end: the panic log" cmp "$dir/log" "$dir/o/_panic.log"
+	check "$end: the header" same_range _header.bin 0 544
+	check "$end: what is between header and log" same_range _bonus00.bin 544 4096
+	check "$end: between log and core" same_range _bonus01.bin $((4096 + log_size)) 8192
+	check "$end: the rest, up to its last block that is not zero" \
+		same_range _trailing.bin $((shot_at + shot_size)) $((shot_at + shot_size + 3 * 4096))
+	check "$end: version and byte order" says ".version==1 and .little_endian==(\"$end\"==\"le\")"
+	check "$end: lengths and checksums" sums
+	check "$end: where the core was" file_is kernel \
+		".begin==8192 and .end==8192+$core_size and .compression==\"gzip\" and (.encrypted|not) and .status==\"ok\""
+done
+end=le
+image1 "$dir/image"
+check 'the core is sparse' sparse "$dir/o/kernel.core"
+mode() { [ "$(find "$dir/o" -type f -perm 600 | wc -l)" -eq 9 ] && [ -n "$(find "$dir/o" -maxdepth 0 -perm 700)" ]; }
+check 'for the user only' mode
+
+check 'as it stands' extract 0 --stored "$dir/image"
+check 'the core is what was put there' cmp "$dir/core.gz" "$dir/o/kernel.gz"
+check 'and the other file' cmp "$dir/shot.gz" "$dir/o/panic_stackshot.gz"
+check 'and the rest as before' same_range _bonus01.bin $((4096 + log_size)) 8192
+check 'with its checksums' sums
+
+check 'one part only' extract 0 --only kernel "$dir/image"
+check 'it is there' cmp "$dir/core" "$dir/o/kernel.core"
+only() { [ "$(find "$dir/o" -type f | wc -l)" -eq 2 ]; }
+check 'and the manifest, nothing else' only
+check 'a part that is not there: exit 2' extract 2 --only kernal "$dir/image"
+check 'no folder was made for it' gone "$dir/o"
+
+json_alone() { extract 0 --json "$dir/image" && jq -e . "$dir/out" | cmp - "$dir/o/manifest.json"; }
+check '--json prints the manifest' json_alone
+check '--dry-run writes nothing' extract 0 --dry-run "$dir/image"
+check 'no folder' gone "$dir/o"
+check 'but lists what it would' has kernel.core "$dir/out"
+
+# ---- version 2
+
+printf 'AEA1 and secrets' >"$dir/aea"
+printf 'a public key' >"$dir/key"
+image2() {
+	zeroes "$1" $((16384 + core_size))
+	{
+		header2 1 12288 12 4096 16 3
+		file2 256 16384 "$core_size" kernel
+		file2 0 8192 11 plain
+		file2 257 10240 16 AOP
+	} >"$dir/header"
+	put "$1" 0 "$dir/header"
+	put "$1" 4096 "$dir/aea"
+	put "$1" 8192 "$dir/shot"
+	put "$1" 10240 "$dir/aea"
+	put "$1" 12288 "$dir/key"
+	put "$1" 16384 "$dir/core.gz"
+}
+image2 "$dir/image"
+check 'version 2, with encrypted parts: exit 1' extract 1 "$dir/image"
+check 'its core' cmp "$dir/core" "$dir/o/kernel.core"
+check 'a file without compression' cmp "$dir/shot" "$dir/o/plain"
+check 'an encrypted file as it stands' cmp "$dir/aea" "$dir/o/AOP.aea"
+check 'the encrypted log' cmp "$dir/aea" "$dir/o/_panic.log.aea"
+check 'the public key' cmp "$dir/key" "$dir/o/_public_key.bin"
+check 'is in the manifest' says '.version==2 and .log_encrypted'
+check 'the encrypted file too' file_is AOP '.encrypted and .status=="encrypted" and .compression=="gzip"'
+check 'the plain one' file_is plain '(.encrypted|not) and .status=="ok" and .compression=="none"'
+check 'what to do about it' has 'AOP.aea is an Apple Encrypted Archive: decrypt it' "$dir/err"
+check 'as it stands: the same verdict' extract 1 --stored "$dir/image"
+check 'compressed' cmp "$dir/core.gz" "$dir/o/kernel.gz"
+
+# ---- what goes wrong
+
+image1 "$dir/image"
+head -c $((8192 + core_size / 2)) "$dir/image" >"$dir/cut"
+check 'a cut image: exit 1' extract 1 "$dir/cut"
+prefix() { [ -s "$dir/o/kernel.core" ] && head -c "$(size "$dir/o/kernel.core")" "$dir/core" | cmp - "$dir/o/kernel.core"; }
+check 'what there is of the core' prefix
+check 'is marked' file_is kernel '.status=="truncated"'
+check 'so is the file behind the end' file_is panic_stackshot '.status=="truncated" and .bytes==0'
+check 'the log is ok' file_is _panic.log '.status=="ok"'
+check 'as it stands: the same' extract 1 --stored "$dir/cut"
+check 'half of it' file_is kernel ".status==\"truncated\" and .bytes==$((core_size / 2))"
+
+put "$dir/image" 20480 "$dir/noise"
+check 'damaged data: exit 1' extract 1 "$dir/image"
+gzip_damaged() { ! gzip -dc "$dir/o/kernel.gz" >/dev/null; }
+check 'is marked' file_is kernel '.status=="corrupt"'
+check 'the rest is written' cmp "$dir/shot" "$dir/o/panic_stackshot"
+run 0 extract -q --stored --force "$dir/image" "$dir/o" >/dev/null
+check 'gzip agrees' gzip_damaged
+image1 "$dir/image"
+put "$dir/image" 8192 "$dir/noise"
+check 'no gzip data at all: exit 1' extract 1 "$dir/image"
+check 'is written as it stands' same_range kernel.gz 8192 $((8192 + core_size))
+check 'and marked' file_is kernel '.status=="corrupt"'
+
+# hostile FILE_LINES...: an image of these files
+hostile() {
+	zeroes "$dir/image" 65536
+	put "$dir/image" 4096 "$dir/log"
+	put "$dir/image" 8192 "$dir/shot.gz"
+	{
+		header1 4096 "$log_size" $#
+		for h in "$@"; do eval "file1 $h"; done
+	} >"$dir/header"
+	put "$dir/image" 0 "$dir/header"
+}
+good="8192 $shot_size"
+hostile "$good ../evil" "$good /evil" "$good .." "$good ''" "$good _panic.log" "$good '\\033[2J'" "$good manifest.json" \
+	"$good kernel.core" "$good kernel" "$good KERNEL.CORE"
+mkdir "$dir/in" && cp "$dir/image" "$dir/in/image"
+check 'hostile names: exit 1' extract 1 "$dir/image"
+names() {
+	find "$dir/o" ! -type d | sed 's|.*/||' | LC_ALL=C sort | tr '\n' ' ' >"$dir/names"
+	has '_file00 _file01 _file02 _file03 _file04 _file05 _file06 _file08 _file09 ' "$dir/names" && has ' kernel.core ' "$dir/names"
+}
+check 'get names that harm nobody' names
+check 'nothing above the folder' gone "$dir/evil"
+check 'their content is there' cmp "$dir/shot" "$dir/o/_file00"
+check 'both that want one name' cmp "$dir/shot" "$dir/o/_file08"
+check 'the log is the log' cmp "$dir/log" "$dir/o/_panic.log"
+no_escape() { ! tr -d '\n' <"$dir/err" | grep -q '[[:cntrl:]]'; }
+check 'no control byte reaches the terminal' no_escape
+check 'overlaps are told' says '.warnings|any(contains("overlap"))'
+
+hostile "-1 -1 a" "-4096 8192 b" "9223372036854775807 1 c" "8192 -1 d" "8192 9223372036854775807 e" "0 0 f"
+check 'absurd offsets and lengths: exit 1' extract 1 "$dir/image"
+check 'what lies in the image is decoded' cmp "$dir/shot" "$dir/o/d"
+check 'what does not is marked' file_is b '.status=="truncated" and .bytes==0'
+check 'checksums of that' sums
+hostile
+check 'no files: exit 0' extract 0 "$dir/image"
+check 'and a word about it' has 'no files' "$dir/err"
+
+header1 0 0 17 >"$dir/header" && put "$dir/image" 0 "$dir/header"
+check 'too many files: exit 2' extract 2 "$dir/image"
+check 'which it says' has 'claims to have 17 files' "$dir/err"
+header1 0 0 -1 >"$dir/header" && put "$dir/image" 0 "$dir/header"
+check '2^64 files: exit 2' extract 2 "$dir/image"
+head -c 543 "$dir/image" >"$dir/cut"
+header1 0 0 1 | dd of="$dir/cut" conv=notrunc 2>/dev/null
+check 'half a header: exit 2' extract 2 "$dir/cut"
+check 'something else: exit 2' extract 2 "$dir/core"
+check 'its path is in the message' has "$dir/core: not an on-disk core image" "$dir/err"
+check 'nothing was made' gone "$dir/o"
+: >"$dir/empty"
+check 'an empty file: exit 2' extract 2 "$dir/empty"
+check 'no such file: exit 3' extract 3 "$dir/none"
+mkfifo "$dir/fifo"
+check 'a FIFO does not hang it: exit 2' extract 2 "$dir/fifo"
+
+# A bomb: 64 MiB of zeroes in 64 KiB.
+dd if=/dev/zero bs=1048576 count=64 2>/dev/null | gzip -nc >"$dir/bomb.gz"
+zeroes "$dir/image" 131072
+{ header1 0 0 1 && file1 4096 "$(size "$dir/bomb.gz")" kernel; } >"$dir/header"
+put "$dir/image" 0 "$dir/header"
+put "$dir/image" 4096 "$dir/bomb.gz"
+check 'a bomb stops at --max-size: exit 1' extract 1 --max-size 1M "$dir/image"
+most() { [ "$(cat "$dir"/o/_* "$dir"/o/kernel.core | wc -c)" -le 1048576 ]; }
+check 'no more than that is written' most
+check 'and marked' file_is kernel '.status=="truncated" and (.detail|contains("limit"))'
+check 'a --max-size that is none: exit 2' extract 2 --max-size lots "$dir/image"
+
+# ---- the folder
+
+image1 "$dir/image"
+extract 0 "$dir/image"
+again() { run "$1" extract "$2" "$dir/image" "$dir/o"; }
+check 'a folder that exists: exit 2' again 2 --quiet
+check 'which it says' has "$dir/o: it exists" "$dir/err"
+printf 'mine' >"$dir/mine"
+rm "$dir/o/kernel.core" && ln -s "$dir/mine" "$dir/o/kernel.core"
+printf 'old' >"$dir/o/_panic.log"
+printf 'other' >"$dir/o/other"
+check 'with --force it is used' again 0 --force
+check 'files are replaced' cmp "$dir/log" "$dir/o/_panic.log"
+check 'links too' test ! -L "$dir/o/kernel.core"
+check 'not what they point to' has mine "$dir/mine"
+check 'other files stay' has other "$dir/o/other"
+cp "$dir/image" "$dir/o/kernel.core"
+check 'the image itself is never replaced: exit 2' run 2 extract --force "$dir/o/kernel.core" "$dir/o"
+check 'it is still there' cmp "$dir/image" "$dir/o/kernel.core"
+check 'a folder that cannot be made: exit 3' run 3 extract "$dir/image" "$dir/no/such"
+check 'one argument: exit 2' run 2 extract "$dir/image"
+check 'help' run 0 extract --help
+
+done_testing
