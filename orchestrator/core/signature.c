@@ -285,7 +285,8 @@ static void put_file(const struct panic_text *p, struct pl_buf *out)
 	if (!colon)
 		return;
 	pl_buf_append_capped(out, " (", 2);
-	pl_buf_append_capped(out, file.p, (size_t)(colon - file.p));
+	for (; file.p < colon; file.p++)
+		pl_buf_append_capped(out, isprint((unsigned char)*file.p) ? file.p : "?", 1);
 	pl_buf_append_capped(out, ")", 1);
 }
 

@@ -166,6 +166,7 @@ static void takes_numbers_out_of_the_text(void **state)
 	assert_title("panic(cpu 0 caller 0x1): disk3s1: 0xFFFF, 12 34/56 ffffff96e9f88920 deadbeef a1b2 "
 		     "01234567-89AB-4CDE-8F01-23456789ABCD v1.2.3\tx\n",
 		"panic: disk#s# deadbeef a#b# v#?x");
+	assert_title("panic(cpu 0 caller 0x1): \"a\xff\"@/x/b\x01z.c:1\n", "panic: a? (b?z.c)");
 	assert_title("Debugger called: <by hand>\nBacktrace (CPU 1)\n0x1 : 0x2 mach_kernel : _f + 0x1\n0x2 : "
 		     "0x3 mach_kernel : _f + 0x1\n0x3 : 0x4 com.x.y : _f\n",
 		"debugger: by hand in f < com.x.y:f");
