@@ -127,13 +127,13 @@ static void commit(struct keep *k)
 		keep_incomplete(k);
 		return;
 	}
-	unpack_finish(&k->core, true);
 	struct pl_error *err = sink_commit(k->sink);
 	if (err) {
 		k->result.received = false;
 		commit_failed(k, err);
 		return;
 	}
+	unpack_finish(&k->core, true);
 	k->result.whole = true;
 }
 

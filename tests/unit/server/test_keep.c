@@ -303,7 +303,7 @@ static void test_commit_when_the_name_is_taken(void **state)
 	assert_non_null(strstr(keep.result.reason, "File exists"));
 	check_file("core.gz", "mine", 4);
 	check_file("core.gz.incomplete", gz, gz_size);
-	expect_note("core.gz.incomplete.json", "name-taken", "ok", "core");
+	expect_note("core.gz.incomplete.json", "name-taken", "ok", "core.incomplete");
 }
 
 /* The client is told; what was unpacked of it stays. */
@@ -319,8 +319,8 @@ static void test_commit_when_the_file_was_removed(void **state)
 	assert_false(keep.result.received);
 	assert_int_equal(keep.result.code, WIRE_E_OTHER);
 	assert_non_null(strstr(keep.result.reason, "No such file"));
-	expect_note("core.gz.partial.json", "write-error", "ok", "core");
-	check_file("core", plain, KIB);
+	expect_note("core.gz.partial.json", "write-error", "ok", "core.incomplete");
+	check_file("core.incomplete", plain, KIB);
 	assert_int_equal(files(), 2);
 }
 
