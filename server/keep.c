@@ -19,7 +19,7 @@
 /* Best effort: the flush at the end is what counts. */
 static void push(struct keep *k, uint64_t size)
 {
-	if (size - k->pushed < PUSH_EVERY)
+	if (size < k->pushed + PUSH_EVERY)
 		return;
 #ifdef SYNC_FILE_RANGE_WRITE
 	(void)sync_file_range(
@@ -34,7 +34,7 @@ static int64_t follow(struct keep *k, uint8_t *scratch)
 {
 	uint64_t arrived = atomic_load_explicit(&k->arrived, memory_order_acquire);
 
-	push(k, arrived);
+	push(k, atomic_load(&k->end));
 	if (atomic_load(&k->gaps) || (!k->verify.full && arrived - k->verify.at < LOOK_LEAST))
 		return LOOK_EVERY;
 	return verify_turn(&k->verify, arrived, scratch, WORK_SCRATCH) ? WORK_AGAIN : LOOK_EVERY;
@@ -195,6 +195,7 @@ struct pl_error *keep_begin(struct keep *k, struct keep_place *place, struct sin
 
 void keep_arrived(struct keep *k, uint64_t bytes, bool gaps)
 {
+	atomic_store(&k->end, bytes);
 	if (gaps)
 		atomic_store(&k->gaps, true);
 	else

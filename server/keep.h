@@ -59,6 +59,7 @@ struct keep {
 	bool restarted;
 	bool unchecked; /* there was no time to decode all of it */
 	/* From the receiving thread. */
+	_Atomic uint64_t end;     /* of what is written */
 	_Atomic uint64_t arrived; /* written, from the start without a gap */
 	_Atomic bool gaps;
 	_Atomic int order;
@@ -76,7 +77,7 @@ struct keep {
 /** Begins to follow the open sink. After an error nothing needs to be undone. */
 struct pl_error *keep_begin(struct keep *k, struct keep_place *place, struct sink *sink) PL_MUST_USE;
 
-/** The sink was flushed: `bytes` from its start, or it has gaps. */
+/** The sink was flushed: `bytes` from its start, all of them unless it has gaps. */
 void keep_arrived(struct keep *k, uint64_t bytes, bool gaps);
 
 /** The last order. For ABANDON the note and its reason are set. */
