@@ -1,12 +1,14 @@
 /*
- * Networks that lose packets, and a guest that is silent for a while: kernsim
- * is the guest, with the kernel's own timing. Nothing is pinned; waiting is
- * what takes the time, so all of them run at once.
+ * Networks that lose packets: kernsim is the guest, with the kernel's own
+ * timing. Nothing is pinned; waiting is what takes the time, so all of them
+ * run at once. And a guest that is silent for a while.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,21 +50,31 @@ static void out_path(const struct losses *l, const struct lossy *r, char out[sta
 	snprintf(out, 600, "%s/%s.out", l->b->dir, r->name);
 }
 
-/* Each guest has an address of its own, as a kernel sends from one fixed port. */
+/* A port that is free now: a Mac has one loopback address, so the guests can't have one each. */
+static unsigned free_port(void)
+{
+	struct sockaddr_in a = {0};
+	socklen_t n = sizeof(a);
+	int fd = guest_socket(true);
+	if (fd >= 0 && getsockname(fd, (struct sockaddr *)&a, &n) == 0)
+		(void)close(fd);
+	return ntohs(a.sin_port);
+}
+
 static void be_kernsim(const struct losses *l, unsigned level, unsigned seed, const struct lossy *r)
 {
 	char server[64];
-	char from[32];
+	char port[16];
 	char seed_text[16];
 	char out[600];
 	out_path(l, r, out);
 	snprintf(server, sizeof(server), "127.0.0.1:%u", (unsigned)ntohs(l->serve->address.sin_port));
-	snprintf(from, sizeof(from), "127.77.%u.%u", level, seed + 1);
+	snprintf(port, sizeof(port), "%u", free_port());
 	snprintf(seed_text, sizeof(seed_text), "%u", seed + 1);
 	int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0)
 		_exit(126);
-	execl(l->b->kernsim, "kernsim", "send", "--server", server, "--from", from, "--file", l->file,
+	execl(l->b->kernsim, "kernsim", "send", "--server", server, "--from-port", port, "--file", l->file,
 		"--name", r->name, "--loss", levels[level], "--seed", seed_text, "--timeout", PATIENCE,
 		(char *)NULL);
 	_exit(127);
