@@ -28,7 +28,7 @@ ALL_CPPFLAGS += $(if $(filter isal,$(GZ)),-DPL_HAVE_ISAL)
 pkg_cflags = $(shell $(PKGCONF) --cflags $(1))
 pkg_libs   = $(shell $(PKGCONF) --libs $(1))
 BASE_PKGS    := jansson zlib $(if $(filter isal,$(GZ)),libisal)
-PROGRAM_PKGS := libcurl libssh2 yaml-0.1 $(BASE_PKGS)
+PROGRAM_PKGS := libcurl libssh2 liblz4 yaml-0.1 $(BASE_PKGS)
 SIMLAB_PKGS  := libmicrohttpd $(BASE_PKGS)
 TEST_PKGS    := cmocka
 

@@ -10,7 +10,7 @@ fail() {
 
 c_files=$(git ls-files '*.c' '*.h')
 sh_files=$(git ls-files '*.sh' .ci/run)
-pkgs='libcurl jansson libssh2 zlib yaml-0.1 cmocka libmicrohttpd'
+pkgs='libcurl jansson libssh2 zlib liblz4 yaml-0.1 cmocka libmicrohttpd'
 
 echo 'check: clang-format'
 # shellcheck disable=SC2086 # lists of file names without spaces

@@ -9,10 +9,10 @@ say() { echo "deps: $*"; }
 
 debian() {
 	wanted='gcc make pkg-config libcurl4-openssl-dev libjansson-dev libssh2-1-dev zlib1g-dev libyaml-dev
-		libisal-dev libmicrohttpd-dev openssh-server openssh-client'
+		libisal-dev liblz4-dev libmicrohttpd-dev openssh-server openssh-client'
 	if [ "$purpose" = all ]; then
 		wanted="$wanted libcmocka-dev curl gzip file iproute2 jq nftables openssl tidy lldb-14 python3-lldb-14 llvm-14
-			clang clang-format clang-tidy libclang-rt-dev cppcheck shellcheck dash mandoc"
+			clang clang-format clang-tidy libclang-rt-dev cppcheck lz4 shellcheck dash mandoc"
 	fi
 	missing=
 	for p in $wanted; do
@@ -49,7 +49,7 @@ debian() {
 
 homebrew() {
 	missing=
-	wanted='pkgconf curl jansson libssh2 zlib libyaml isa-l libmicrohttpd'
+	wanted='pkgconf curl jansson libssh2 zlib libyaml isa-l lz4 libmicrohttpd'
 	if [ "$purpose" = all ]; then
 		wanted="$wanted cmocka coreutils jq cppcheck shellcheck dash llvm"
 	fi

@@ -1,6 +1,7 @@
 #include <curl/curl.h>
 #include <jansson.h>
 #include <libssh2.h>
+#include <lz4.h>
 #include <yaml.h>
 #include <zlib.h>
 
@@ -19,6 +20,7 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 		{"libssh2", libssh2_version(0)},
 		{"jansson", JANSSON_VERSION},
 		{"zlib", zlibVersion()},
+		{"liblz4", LZ4_versionString()},
 		{"libyaml", yaml_get_version_string()},
 		/* what decodes it */
 		{"gzip", gz_library()},

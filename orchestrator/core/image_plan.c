@@ -140,7 +140,7 @@ static struct pl_error *add_file(struct image_plan *p, const struct plan_input *
 	part->coding = coding_of(k, f, magic);
 	part->encrypted = f->flags & KDUMPIMG_FILE_ENCRYPTED || begins(magic, "AEA1");
 	part->mislabelled = is_mislabelled(part, in, magic);
-	part->decode = !in->stored && part->coding == PART_GZIP && !part->encrypted && !part->mislabelled;
+	part->decode = !in->stored && part->coding != PART_STORED && !part->encrypted && !part->mislabelled;
 	/* Version 1 as it stands is always NAME.gz: it knows no encryption. */
 	if (part->encrypted && !(in->stored && k->version == 1))
 		return name_file(p, n, ".aea");

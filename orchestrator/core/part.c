@@ -97,8 +97,12 @@ static struct pl_error *transfer(struct part_io *io, const struct image_part *pa
 {
 	struct pl_error *e = part->trailing ? trim(io) : NULL;
 
-	if (!e)
-		e = part->decode ? part_gunzip(io) : copy(io);
+	if (e)
+		return e;
+	if (!part->decode)
+		e = copy(io);
+	else
+		e = part->coding == PART_LZ4 ? part_unlz4(io) : part_gunzip(io);
 	return e ? e : sparse_finish(&io->out);
 }
 

@@ -38,5 +38,6 @@ struct pl_error *part_put(struct part_io *io, const void *data, size_t size) PL_
 void part_judge(struct part_io *io, enum part_status status, const char *detail);
 
 struct pl_error *part_gunzip(struct part_io *io) PL_MUST_USE;
+struct pl_error *part_unlz4(struct part_io *io) PL_MUST_USE;
 
 #endif

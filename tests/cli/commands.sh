@@ -69,10 +69,10 @@ check '... and nothing was written' [ ! -e "$HOME" ]
 version_says() {
 	run 0 version && no_err && grep -q '^paniclab [0-9][0-9.]*$' "$dir/out" &&
 		grep -Eq '^gzip  *(ISA-L|zlib) [0-9]' "$dir/out" &&
-		for l in libcurl libssh2 jansson zlib libyaml; do grep -q "^$l  *[0-9]" "$dir/out" || return 1; done
+		for l in libcurl libssh2 jansson zlib liblz4 libyaml; do grep -q "^$l  *[0-9]" "$dir/out" || return 1; done
 }
 version_json() {
-	run 0 version --json && no_err && [ "$(jq -r '.paniclab, (.libraries | length)' "$dir/out" | tail -n 1)" -eq 6 ]
+	run 0 version --json && no_err && [ "$(jq -r '.paniclab, (.libraries | length)' "$dir/out" | tail -n 1)" -eq 7 ]
 }
 as_an_option() {
 	"$PANICLAB" version >"$dir/version" && run 0 --version && cmp "$dir/out" "$dir/version"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# paniclab extract: images made here byte by byte; gzip, sha256sum, jq and cmp judge.
+# paniclab extract: images made here byte by byte; gzip, lz4, sha256sum, jq and cmp judge.
 # shellcheck disable=SC2317 # most functions are called by check, by name
 set -u
 . tests/cli/lib.sh
@@ -138,6 +138,86 @@ check 'the plain one' file_is plain '(.encrypted|not) and .status=="ok" and .com
 check 'what to do about it' has 'AOP.aea is an Apple Encrypted Archive: decrypt it' "$dir/err"
 check 'as it stands: the same verdict' extract 1 --stored "$dir/image"
 check 'compressed' cmp "$dir/core.gz" "$dir/o/kernel.gz"
+
+# ---- LZ4
+
+# One number of a file: at OFFSET, four bytes, little-endian.
+word() {
+	# shellcheck disable=SC2046 # four numbers
+	set -- $(od -An -tu1 -j "$2" -N 4 "$1")
+	echo $(($1 | $2 << 8 | $3 << 16 | $4 << 24))
+}
+slice() { tail -c "+$(($2 + 1))" "$1" | head -c "$3"; } # slice FILE FROM SIZE
+# The blocks that the lz4 tool made of FILE, of 64 KiB each, in Apple's framing.
+framed() {
+	lz4 -q -B4 -BD -f "$1" "$dir/lz4"
+	framed_left=$(size "$1")
+	framed_at=7 # behind the header of the tool's own format
+	while framed_size=$(word "$dir/lz4" $framed_at) && [ "$framed_size" -ne 0 ]; do
+		framed_plain=$((framed_left < 65536 ? framed_left : 65536))
+		framed_at=$((framed_at + 4))
+		if [ $((framed_size >> 31)) -eq 1 ]; then # as it is
+			framed_size=$((framed_size & 0x7fffffff))
+			printf 'bv4-' && int 4 $framed_size
+		else
+			printf 'bv41' && int 4 $framed_plain && int 4 "$framed_size"
+		fi
+		slice "$dir/lz4" $framed_at "$framed_size"
+		framed_at=$((framed_at + framed_size))
+		framed_left=$((framed_left - framed_plain))
+	done
+	printf 'bv4$'
+}
+# An image whose kernel is FILE, flagged as LZ4.
+image_lz4() {
+	zeroes "$dir/image" $((4096 + $(size "$1")))
+	{ header2 0 0 0 0 0 1 && file2 512 4096 "$(size "$1")" kernel; } >"$dir/header"
+	put "$dir/image" 0 "$dir/header"
+	put "$dir/image" 4096 "$1"
+}
+# Text that repeats over block borders, and noise that lz4 stores as it is.
+{
+	dd if=/dev/urandom bs=1000 count=30 2>/dev/null | od -An -tx1
+	dd if=/dev/urandom bs=1024 count=130 2>/dev/null
+	cat "$dir/core"
+} >"$dir/text"
+cat "$dir/text" "$dir/text" >"$dir/plain"
+framed "$dir/plain" >"$dir/apple"
+both() { grep -aqF bv41 "$dir/apple" && grep -aqF 'bv4-' "$dir/apple"; }
+check 'lz4 made blocks of both kinds' both
+image_lz4 "$dir/apple"
+check 'LZ4 data' extract 0 "$dir/image"
+check 'is decoded' cmp "$dir/plain" "$dir/o/kernel.core"
+check 'and named' file_is kernel '.compression=="lz4" and .status=="ok"'
+check 'with its checksum' sums
+check 'as it stands' extract 0 --stored "$dir/image"
+check 'is what was put there' cmp "$dir/apple" "$dir/o/kernel.lz4"
+start_of_plain() {
+	[ "$(size "$dir/o/kernel.core")" -eq "$1" ] && head -c "$1" "$dir/plain" | cmp - "$dir/o/kernel.core"
+}
+head -c $(($(size "$dir/apple") - 4)) "$dir/apple" >"$dir/cut" && image_lz4 "$dir/cut"
+check 'without its end mark: exit 1' extract 1 "$dir/image"
+check 'all of it' cmp "$dir/plain" "$dir/o/kernel.core"
+check 'but truncated' file_is kernel '.status=="truncated"'
+first=$((12 + $(word "$dir/apple" 8)))
+head -c $((first + 100)) "$dir/apple" >"$dir/cut" && image_lz4 "$dir/cut"
+check 'cut in its second block: exit 1' extract 1 "$dir/image"
+check 'the first is there' start_of_plain 65536
+{ head -c $first "$dir/apple" && printf 'bv4?' && cat "$dir/apple"; } >"$dir/bad" && image_lz4 "$dir/bad"
+check 'an unknown block: exit 1' extract 1 "$dir/image"
+check 'what came before it is there' start_of_plain 65536
+check 'and corrupt' file_is kernel '.status=="corrupt"'
+for lie in '65535 100' '-1 100' '100 -1' '65536 0'; do
+	{
+		head -c $first "$dir/apple" && printf 'bv41'
+		for w in $lie; do int 4 "$w"; done
+		slice "$dir/apple" $((first + 12)) 100
+	} >"$dir/bad"
+	image_lz4 "$dir/bad"
+	check "a block that says $lie: exit 1" extract 1 "$dir/image"
+	check "$lie: corrupt" file_is kernel '.status=="corrupt" and .bytes==65536'
+done
+check 'no more than --max-size' extract 1 --max-size 70000 "$dir/image"
 
 # ---- what goes wrong
 
