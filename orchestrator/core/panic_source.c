@@ -186,18 +186,22 @@ static const char *marked_line(const char *text, size_t size, size_t *ret_len)
 	return NULL;
 }
 
-/* "> > text": where the text begins. */
-static const char *behind_quotes(const char *p, const char *stop)
+/* Steps over up to *levels of "> "; *levels becomes how many there were. Kext names begin with ">" too. */
+static const char *behind_quotes(const char *p, const char *stop, size_t *levels)
 {
-	const char *q = p;
+	size_t n = 0;
 
-	while (q < stop && *q == ' ')
-		q++;
-	if (q == stop || *q != '>')
-		return p;
-	while (q < stop && *q == '>')
-		q += q + 1 < stop && q[1] == ' ' ? 2 : 1;
-	return q;
+	while (n < *levels) {
+		const char *q = p;
+		while (q < stop && *q == ' ')
+			q++;
+		if (q == stop || *q != '>')
+			break;
+		p = q + 1;
+		n++;
+	}
+	*levels = n;
+	return n > 0 && p < stop && *p == ' ' ? p + 1 : p;
 }
 
 /* As the panic's own line: digits where it has digits, the same elsewhere. */
@@ -221,8 +225,11 @@ void panic_lines_init(struct panic_lines *l, const char *text, size_t size)
 	*l = (struct panic_lines){.p = text, .end = text + size};
 	if (!p)
 		return;
-	l->quoted = behind_quotes(p, p + len) != p;
-	bool stamp = !l->quoted && len > 0 && len <= PREFIX_MAX && (isdigit((unsigned char)*p) || *p == '[');
+	const char *mark = p + len;
+	l->quotes = len;
+	p = behind_quotes(p, mark, &l->quotes);
+	len = (size_t)(mark - p);
+	bool stamp = len > 0 && len <= PREFIX_MAX && (isdigit((unsigned char)*p) || *p == '[');
 	if (stamp) {
 		l->prefix = p;
 		l->prefix_len = len;
@@ -239,9 +246,9 @@ bool panic_lines_next(struct panic_lines *l, struct panic_line *ret)
 	l->p = nl ? nl + 1 : l->end;
 	while (stop > p && stop[-1] == '\r')
 		stop--;
-	if (l->quoted)
-		p = behind_quotes(p, stop);
-	else if (same_prefix(l, p, stop))
+	size_t levels = l->quotes;
+	p = behind_quotes(p, stop, &levels);
+	if (same_prefix(l, p, stop))
 		p += l->prefix_len;
 	*ret = (struct panic_line){p, (size_t)(stop - p)};
 	return true;

@@ -26,7 +26,7 @@ struct pl_error *panic_source_value(
 struct panic_lines {
 	const char *p;
 	const char *end;
-	bool quoted;
+	size_t quotes;      /* levels of them before the panic's first line */
 	const char *prefix; /* of the panic's first line; others have the same with other digits */
 	size_t prefix_len;
 };

@@ -201,6 +201,9 @@ static void tolerates_crlf_and_mail_quotes(void **state)
 	assert_string_equal(p.frames[0].symbol, "_f");
 	assert_string_equal(p.build, "20G1");
 	assert_int_equal(p.lines_unknown, 0);
+	parse("> [1.5] panic(cpu 1 caller 0x10): text\n> [2.5] Kernel UUID: ?\n> [3.5] loaded kexts:\n"
+	      "> [4.5] >usb.!UHub\t1.2\n");
+	assert_string_equal(p.loaded[0].id, "com.apple.driver.usb.AppleUSBHub");
 }
 
 static void reads_json_reports(void **state)

@@ -19,6 +19,14 @@
 static struct signature made[64];
 static size_t made_count;
 
+static int done(void **state)
+{
+	(void)state;
+	while (made_count > 0)
+		signature_deinit(&made[--made_count]);
+	return 0;
+}
+
 static const struct signature *sign_with(const char *rules, const char *text, size_t size)
 {
 	struct panic_text p;
@@ -33,14 +41,6 @@ static const struct signature *sign_with(const char *rules, const char *text, si
 static const struct signature *sign(const char *text)
 {
 	return sign_with(NULL, text, strlen(text));
-}
-
-static int done(void **state)
-{
-	(void)state;
-	while (made_count > 0)
-		signature_deinit(&made[--made_count]);
-	return 0;
 }
 
 static void assert_title(const char *text, const char *title)
@@ -224,26 +224,35 @@ static void has_rules_without_slips(void **state)
 	assert_true(lines > 50);
 }
 
+/* The raw text of a fixture, NUL-terminated; NULL for a file that is none. */
+static const char *fixture(const char *name)
+{
+	static char data[65536];
+	char path[512];
+
+	if (!strstr(name, ".txt"))
+		return NULL;
+	snprintf(path, sizeof path, FIXTURES "/%s", name);
+	FILE *f = fopen(path, "rb");
+	assert_non_null(f);
+	data[fread(data, 1, sizeof data - 1, f)] = '\0';
+	fclose(f);
+	assert_non_null(strstr(data, "\n\n"));
+	return strstr(data, "\n\n") + 2;
+}
+
 /* The fixtures are of different bugs, but for the three ways of posting one report. */
 static void tells_the_fixtures_apart(void **state)
 {
 	(void)state;
-	static char data[65536];
-	char path[512];
-	size_t json = 0;
+	size_t json = 0, same = 0;
 	DIR *d = opendir(FIXTURES);
 	assert_non_null(d);
 	for (struct dirent *e; (e = readdir(d));) {
-		if (!strstr(e->d_name, ".txt"))
+		const char *raw = fixture(e->d_name);
+		if (!raw)
 			continue;
-		snprintf(path, sizeof path, FIXTURES "/%s", e->d_name);
-		FILE *f = fopen(path, "rb");
-		assert_non_null(f);
-		size_t size = fread(data, 1, sizeof data - 1, f);
-		fclose(f);
-		data[size] = '\0';
-		const char *raw = strstr(data, "\n\n") + 2;
-		const struct signature *s = sign_with(NULL, raw, size - (size_t)(raw - data));
+		const struct signature *s = sign(raw);
 		json += strncmp(e->d_name, "10.15-json", 10) == 0;
 		if (strcmp(e->d_name, "15-tail.txt") == 0)
 			assert_null(s->title);
@@ -251,12 +260,49 @@ static void tells_the_fixtures_apart(void **state)
 			assert_non_null(s->title);
 	}
 	closedir(d);
-	size_t same = 0;
 	for (size_t i = 0; i < made_count; i++)
 		for (size_t k = 0; k < i; k++)
 			same += strcmp(made[i].id, made[k].id) == 0;
 	assert_int_equal(json, 3);
 	assert_int_equal(same, 3); /* pairs among three */
+}
+
+/* Each line with something before it and another end. */
+static char *dress(const char *raw, const char *before, const char *end)
+{
+	static char text[128 * 1024];
+	size_t at = 0;
+
+	for (const char *line = raw; *line;) {
+		size_t len = strcspn(line, "\n");
+		assert_true(at + len + 64 < sizeof text);
+		at += (size_t)snprintf(text + at, sizeof text - at, "%s%.*s%s", before, (int)len, line, end);
+		line += len + (line[len] == '\n');
+	}
+	text[at] = '\0';
+	return text;
+}
+
+static void is_the_same_in_a_mail_and_in_a_report_file(void **state)
+{
+	(void)state;
+	DIR *d = opendir(FIXTURES);
+	assert_non_null(d);
+	for (struct dirent *e; (e = readdir(d));) {
+		const char *raw = fixture(e->d_name);
+		if (!raw || strstr(raw, "anicString") || strstr(raw, "\\nBacktrace"))
+			continue; /* these are in JSON as they are */
+		json_t *report = json_pack("{s:s, s:i}", "macOSPanicString", raw, "x", 1);
+		char *file = json_dumps(report, 0);
+		const struct signature *plain = sign(raw);
+		assert_string_equal(plain->id, sign(dress(raw, "> ", "\r\n"))->id);
+		assert_string_equal(plain->id, sign(dress(raw, "[  12.500000] ", "\n"))->id);
+		assert_string_equal(plain->id, sign(file)->id);
+		json_decref(report);
+		free(file);
+		done(NULL);
+	}
+	closedir(d);
 }
 
 int main(void)
@@ -272,6 +318,7 @@ int main(void)
 		T(hashes_as_published),
 		T(has_rules_without_slips),
 		T(tells_the_fixtures_apart),
+		T(is_the_same_in_a_mail_and_in_a_report_file),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
