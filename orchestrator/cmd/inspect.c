@@ -44,6 +44,8 @@ static const struct row panic_rows[] = {
 	{"Boot args", "boot_args"},
 	{"Model", "model"},
 	{"Last kext", "last_loaded_kext"},
+	{"Title", "signature_title"},
+	{"Signature", "signature"},
 	{NULL, NULL},
 };
 

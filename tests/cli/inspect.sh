@@ -28,10 +28,13 @@ check 'its UUID' is kernel_uuid A5A5C0DE-1111-3222-8333-0123456789AB
 check 'its architecture' is arch x86_64
 check 'the source is apart from the message' has '"source": "/src/a.c:5"' "$dir/out"
 check 'symbols and images' has '"symbol": "_panic"' "$dir/out"
+check 'a title without numbers' has '"signature_title": "panic: a ?[#mred?[#m text (a.c)"' "$dir/out"
+check 'and a signature of it' has '"signature": "v1-' "$dir/out"
 check 'nothing on stderr' test ! -s "$dir/err"
 
 "$PANICLAB" inspect "$dir/log" >"$dir/out"
 check 'as text: the message, escaped' has 'a \x1b[31mred\x1b[0m text' "$dir/out"
+check 'as text: its title' has 'panic: a ?[#mred?[#m text (a.c)' "$dir/out"
 no_escape() { ! tr -d '\n' <"$dir/out" | grep -q '[[:cntrl:]]'; }
 check 'no control byte reaches the terminal' no_escape
 
