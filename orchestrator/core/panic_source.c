@@ -217,6 +217,16 @@ static bool same_prefix(const struct panic_lines *l, const char *p, const char *
 	return true;
 }
 
+/* Without any, digits that another CPU wrote would make a prefix of each frame's "0". */
+static bool has_punctuation(const char *p, size_t len)
+{
+	while (len > 0 && !ispunct((unsigned char)*p)) {
+		p++;
+		len--;
+	}
+	return len > 0;
+}
+
 void panic_lines_init(struct panic_lines *l, const char *text, size_t size)
 {
 	size_t len = 0;
@@ -229,7 +239,7 @@ void panic_lines_init(struct panic_lines *l, const char *text, size_t size)
 	l->quotes = len;
 	p = behind_quotes(p, mark, &l->quotes);
 	len = (size_t)(mark - p);
-	bool stamp = len > 0 && len <= PREFIX_MAX && (isdigit((unsigned char)*p) || *p == '[');
+	bool stamp = len > 0 && len <= PREFIX_MAX && !isspace((unsigned char)*p) && has_punctuation(p, len);
 	if (stamp) {
 		l->prefix = p;
 		l->prefix_len = len;

@@ -204,6 +204,11 @@ static void tolerates_crlf_and_mail_quotes(void **state)
 	parse("> [1.5] panic(cpu 1 caller 0x10): text\n> [2.5] Kernel UUID: ?\n> [3.5] loaded kexts:\n"
 	      "> [4.5] >usb.!UHub\t1.2\n");
 	assert_string_equal(p.loaded[0].id, "com.apple.driver.usb.AppleUSBHub");
+	parse("May  1 10:09:59 mac kernel[0]: panic(cpu 1 caller 0x10): text\n"
+	      "May  1 10:10:00 mac kernel[0]: Backtrace (CPU 1)\nMay  1 10:10:00 mac kernel[0]: 0x1 : 0x2\n");
+	assert_int_equal(p.frame_count, 1);
+	parse("3panic(cpu 1 caller 0x10): text\n0x1 : 0x2\n");
+	assert_int_equal(p.frame_count, 1);
 }
 
 static void reads_json_reports(void **state)
