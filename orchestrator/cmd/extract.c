@@ -111,7 +111,7 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 const struct cmd cmd_extract = {
 	.name = "extract",
 	.synopsis = "[options] IMAGE OUTDIR",
-	.summary = "takes an on-disk core file apart",
+	.summary = "takes an on-disk core, or a disk image with one, apart",
 	.example = "paniclab extract kernelcore dump\n"
 		   "paniclab extract --only kernel --json disk.img dump",
 	.options = options,

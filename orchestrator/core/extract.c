@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/fs.h"
 #include "orchestrator/core/core_json.h"
+#include "orchestrator/core/gpt.h"
 #include "orchestrator/core/image_plan.h"
 #include "orchestrator/core/image_source.h"
 #include "orchestrator/core/kdumpimg.h"
@@ -78,6 +79,37 @@ static struct pl_error *read_magic(struct extract *x)
 	return e;
 }
 
+/* Of a whole disk, only the partition for kernel cores is looked at from here on. */
+static struct pl_error *narrow(struct extract *x)
+{
+	struct gpt_partition p;
+	struct pl_error *e = gpt_find(&x->source, gpt_kernel_core, &p);
+
+	if (e)
+		return e;
+	if (!p.table)
+		return not_one("not an on-disk core image");
+	if (!p.found)
+		return pl_error_new(PL_ERR_USAGE, "a disk without an Apple_KernelCoreDump partition");
+	x->source.base += p.offset;
+	x->source.size = p.size;
+	return NULL;
+}
+
+static struct pl_error *decode_header(struct extract *x, uint8_t *head, size_t *size)
+{
+	struct pl_error *e = image_source_read(&x->source, 0, head, KDUMPIMG_HEAD, size);
+
+	if (e || kdumpimg_decode(head, *size, &x->header))
+		return e;
+	e = narrow(x);
+	if (!e)
+		e = image_source_read(&x->source, 0, head, KDUMPIMG_HEAD, size);
+	if (!e && !kdumpimg_decode(head, *size, &x->header))
+		e = not_one("no core is in its Apple_KernelCoreDump partition");
+	return e;
+}
+
 static struct pl_error *read_header(struct extract *x)
 {
 	uint8_t *head = malloc(KDUMPIMG_HEAD);
@@ -85,9 +117,7 @@ static struct pl_error *read_header(struct extract *x)
 
 	if (!head)
 		return pl_error_nomem();
-	struct pl_error *e = image_source_read(&x->source, 0, head, KDUMPIMG_HEAD, &size);
-	if (!e && !kdumpimg_decode(head, size, &x->header))
-		e = not_one("not an on-disk core image");
+	struct pl_error *e = decode_header(x, head, &size);
 	free(head);
 	if (!e)
 		e = check_header(&x->header, size);
@@ -230,7 +260,9 @@ static struct pl_error *make_doc(struct extract *x)
 		"version", (int)k->version, "little_endian", !k->big_endian, "log_encrypted",
 		(int)(k->flags & KDUMPIMG_LOG_ENCRYPTED), "files", "warnings", x->plan.warnings);
 	x->files = json_object_get(x->doc, "files");
-	return x->doc ? NULL : pl_error_nomem();
+	if (!x->doc || core_json_set_count(x->doc, "offset", x->source.base) != 0)
+		return pl_error_nomem();
+	return NULL;
 }
 
 static struct pl_error *write_all(struct extract *x)

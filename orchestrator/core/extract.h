@@ -5,13 +5,14 @@
  * folder without it is not whole.
  *
  *   image          its path, as given
+ *   offset         where the core begins in it: 0, or that of a disk's partition
  *   version        1 or 2
  *   little_endian  of the header
  *   log_encrypted
  *   files          in the order of the image, each
  *     name           as in the header, or _header.bin and the like
  *     path           within the folder
- *     begin, end     what the header says, in bytes of the image
+ *     begin, end     what the header says, in bytes from there
  *     compression    "gzip", "lz4", "none": within the image
  *     encrypted
  *     bytes, sha256  of the file that was written

@@ -71,12 +71,12 @@ struct pl_error *image_source_read(
 	if (size > s->size - at)
 		size = (size_t)(s->size - at);
 	while (*got < size) {
-		ssize_t n = pread(s->fd, (uint8_t *)data + *got, size - *got, (off_t)(at + *got));
+		ssize_t n = pread(s->fd, (uint8_t *)data + *got, size - *got, (off_t)(s->base + at + *got));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return pl_error_errno(
-				PL_ERR_LAB, errno, "cannot read the image at offset %" PRIu64, at + *got);
+			return pl_error_errno(PL_ERR_LAB, errno, "cannot read the image at offset %" PRIu64,
+				s->base + at + *got);
 		if (n == 0) /* it shrank */
 			break;
 		*got += (size_t)n;

@@ -12,7 +12,8 @@
 
 struct image_source {
 	int fd;
-	uint64_t size;
+	uint64_t base; /* the image begins there: of a partition within a disk */
+	uint64_t size; /* of the image */
 };
 
 /** Never waits for a FIFO's other end. */

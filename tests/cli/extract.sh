@@ -217,7 +217,42 @@ for lie in '65535 100' '-1 100' '100 -1' '65536 0'; do
 	check "a block that says $lie: exit 1" extract 1 "$dir/image"
 	check "$lie: corrupt" file_is kernel '.status=="corrupt" and .bytes==65536'
 done
+{
+	printf 'bv41' && int 4 65537 && int 4 $((first - 12))
+	slice "$dir/apple" 12 $((first - 12)) && printf 'bv4$'
+} >"$dir/bad" && image_lz4 "$dir/bad"
+check 'a block that decodes to less than it says: exit 1' extract 1 "$dir/image"
+check 'is not taken' file_is kernel '.status=="corrupt" and .bytes==0'
+image_lz4 "$dir/apple"
 check 'no more than --max-size' extract 1 --max-size 70000 "$dir/image"
+
+# ---- a whole disk
+
+cores=5361644D-6163-11AA-AA11-00306543ECAC
+if command -v sgdisk >/dev/null 2>&1 || PATH=$PATH:/usr/sbin command -v sgdisk >/dev/null; then
+	PATH=$PATH:/usr/sbin
+	image1 "$dir/image"
+	zeroes "$dir/disk" 8388608
+	sgdisk -n 1:2048:4095 -n 2:6144:+1M -t 2:$cores "$dir/disk" >/dev/null
+	check 'a partition without a core: exit 2' extract 2 "$dir/disk"
+	check 'which it says' has 'no core is in its Apple_KernelCoreDump partition' "$dir/err"
+	put "$dir/disk" $((2048 * 512)) "$dir/noise"
+	put "$dir/disk" $((6144 * 512)) "$dir/image"
+	put "$dir/disk" $((6144 * 512 + 1048576)) "$dir/noise"
+	check 'the core partition of a disk' extract 0 "$dir/disk"
+	check 'its core' cmp "$dir/core" "$dir/o/kernel.core"
+	check 'where it was' says ".offset==6144*512 and ([.files[].end]|max)==1048576"
+	check 'nothing from behind the partition' \
+		same_range _trailing.bin $((shot_at + shot_size)) $((shot_at + shot_size + 3 * 4096))
+	head -c $((6144 * 512 + 8192 + core_size / 2)) "$dir/disk" >"$dir/cut"
+	check 'a cut disk: exit 1' extract 1 "$dir/cut"
+	check 'is marked' file_is kernel '.status=="truncated"'
+	sgdisk -t 2:8300 "$dir/disk" >/dev/null
+	check 'a disk without such a partition: exit 2' extract 2 "$dir/disk"
+	check 'which it says, too' has 'without an Apple_KernelCoreDump partition' "$dir/err"
+else
+	skip 'a whole disk' 'no sgdisk'
+fi
 
 # ---- what goes wrong
 

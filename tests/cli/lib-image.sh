@@ -20,7 +20,7 @@ name16() { { printf '%b' "$1" && dd if=/dev/zero bs=16 count=1 2>/dev/null; } | 
 put() { dd if="$3" of="$1" bs=512 seek=$(($2 / 512)) conv=notrunc 2>/dev/null; }
 size() { wc -c <"$1" | tr -d ' '; }
 # zeroes IMAGE SIZE: an image of zeroes.
-zeroes() { dd if=/dev/null of="$1" bs=1 seek="$2" 2>/dev/null; }
+zeroes() { rm -f "$1" && dd if=/dev/null of="$1" bs=1 seek="$2" 2>/dev/null; }
 
 # The header of version 1: header1 LOG_AT LOG_SIZE FILES, file1 AT SIZE NAME.
 header1() {
