@@ -72,6 +72,8 @@ bool verify_turn(struct verify *v, uint64_t end, uint8_t *scratch, size_t size)
 	return !is_final(v->phase) && !v->unread && (v->full || v->at < end);
 }
 
+static const char cut_core[] = "the Mach-O core ends before its segments";
+
 struct verify_result verify_judge(const struct verify *v, const char *name, uint64_t size)
 {
 	if (v->unread)
@@ -86,6 +88,8 @@ struct verify_result verify_judge(const struct verify *v, const char *name, uint
 		return (struct verify_result){
 			SERVER_GZIP_CORRUPT, false, NOTE_CORRUPT_GZIP, "the gzip stream is corrupt"};
 	case GZ_BETWEEN:
+		if (v->core && v->core->fd >= 0 && machcore_is_cut(v->core->fd, v->core->sparse.size))
+			return (struct verify_result){SERVER_GZIP_OK, false, NOTE_TRUNCATED_CORE, cut_core};
 		return (struct verify_result){SERVER_GZIP_OK, true, NOTE_OTHER, ""};
 	case GZ_START:
 		if (pl_ends_with(name, ".gz"))
@@ -93,10 +97,12 @@ struct verify_result verify_judge(const struct verify *v, const char *name, uint
 				SERVER_GZIP_TRUNCATED, false, NOTE_EMPTY_GZIP, "the gzip stream is empty"};
 		break;
 	case GZ_OTHER:
+		if (pl_ends_with(name, ".gz"))
+			return (struct verify_result){
+				SERVER_GZIP_CORRUPT, false, NOTE_CORRUPT_GZIP, "the content is not gzip"};
 		break;
 	}
 	if (machcore_is_cut(v->fd, size))
-		return (struct verify_result){SERVER_GZIP_NONE, false, NOTE_TRUNCATED_CORE,
-			"the Mach-O core ends before its segments"};
+		return (struct verify_result){SERVER_GZIP_NONE, false, NOTE_TRUNCATED_CORE, cut_core};
 	return (struct verify_result){SERVER_GZIP_NONE, true, NOTE_OTHER, ""};
 }

@@ -194,6 +194,13 @@ static inline int exchange(struct lab *lab, struct guest *g, const struct packet
 			continue;
 		}
 		assert_true(n >= 6);
+		/* A guest that was kept waiting meanwhile has been asked to say it again. */
+		if (answer[1] == 5 && number(answer + 2) == 0 && n > 12 &&
+			memcmp(answer + 6, "say again", 9) == 0) {
+			tries++;
+			transmit(g, p);
+			continue;
+		}
 		if (answer[1] == 5)
 			return (int)number(answer + 2) + 1000;
 		assert_int_equal(answer[1], 4);

@@ -288,6 +288,35 @@ static void test_commit_cut_bare_core(void **state)
 	expect_note("core.incomplete.json", "truncated-core", "none", NULL);
 }
 
+/* The stream has its end, and what it holds has not. */
+static void test_commit_gzip_of_a_cut_core(void **state)
+{
+	uint8_t core[204];
+
+	(void)state;
+	make_core(core);
+	gz_size = make_gzip(core, 203, gz, sizeof gz);
+	begin_file("core.gz");
+	arrive(gz, gz_size);
+	commit();
+	assert_false(keep.result.whole);
+	assert_int_equal(keep.result.gzip, SERVER_GZIP_OK);
+	check_file("core.incomplete", core, 203);
+	expect_note("core.gz.incomplete.json", "truncated-core", "ok", "core.incomplete");
+}
+
+static void test_commit_gz_that_is_none(void **state)
+{
+	(void)state;
+	begin_file("core.gz");
+	arrive("panic(cpu 0)", 12);
+	commit();
+	assert_false(keep.result.whole);
+	assert_int_equal(keep.result.gzip, SERVER_GZIP_CORRUPT);
+	check_file("core.gz.incomplete", "panic(cpu 0)", 12);
+	expect_note("core.gz.incomplete.json", "corrupt-gzip", "corrupt", NULL);
+}
+
 /* The dump is not lost, nor is the other file. */
 static void test_commit_when_the_name_is_taken(void **state)
 {
@@ -496,6 +525,8 @@ int main(void)
 		TEST(test_commit_with_gaps),
 		TEST(test_commit_bare_core),
 		TEST(test_commit_cut_bare_core),
+		TEST(test_commit_gzip_of_a_cut_core),
+		TEST(test_commit_gz_that_is_none),
 		TEST(test_commit_when_the_name_is_taken),
 		TEST(test_commit_when_the_file_was_removed),
 		TEST(test_commit_when_the_core_exists),
