@@ -307,7 +307,11 @@ struct pl_error *extract_image(
 	x->wait = w;
 	x->dir = -1;
 	x->room = o->max_size;
-	struct pl_error *e = image_source_open(o->image, &x->source);
+	struct pl_error *e;
+	if (strcmp(o->image, "-") == 0)
+		e = image_source_spool(STDIN_FILENO, o->max_size, w, &x->source);
+	else
+		e = image_source_open(o->image, &x->source);
 	if (!e) {
 		e = extract(x);
 		image_source_close(&x->source);

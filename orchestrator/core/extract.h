@@ -35,7 +35,7 @@
 #define EXTRACT_MAX_SIZE (UINT64_C(64) << 30)
 
 struct extract_options {
-	const char *image;
+	const char *image;  /* "-": standard input */
 	const char *outdir; /* made, mode 0700 */
 	const char *only;   /* the name or path of the one part to write; NULL: all */
 	uint64_t max_size;  /* of all that is written, holes included */

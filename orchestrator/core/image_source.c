@@ -3,12 +3,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #ifdef __APPLE__
 #include <sys/disk.h>
 #include <sys/ioctl.h>
 #endif
+
+#include "base/sparse.h"
+#include "base/text.h"
+
+#define SPOOL_WINDOW (128 * 1024)
 
 static struct pl_error *device_size(int fd, uint64_t *ret)
 {
@@ -54,6 +60,78 @@ struct pl_error *image_source_open(const char *path, struct image_source *ret)
 	if (e)
 		image_source_close(ret);
 	return pl_error_at(e, "%s", path);
+}
+
+static struct pl_error *unnamed(int *ret)
+{
+	const char *dir = getenv("TMPDIR");
+	char *path;
+	struct pl_error *e = pl_asprintf(&path, "%s/paniclab.XXXXXX", dir && *dir ? dir : "/tmp");
+
+	if (e)
+		return e;
+	*ret = mkstemp(path);
+	if (*ret < 0)
+		e = pl_error_errno(PL_ERR_LAB, errno, "cannot make a temporary file below TMPDIR");
+	else
+		unlink(path);
+	free(path);
+	return e;
+}
+
+/* One piece of the input; *got 0 at its end. */
+static struct pl_error *read_some(int fd, uint8_t *data, size_t size, const struct pl_wait *w, size_t *got)
+{
+	for (;;) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		struct pl_error *e = pl_wait_poll(w, &p, 1);
+		if (e)
+			return e;
+		ssize_t n = read(fd, data, size);
+		*got = n > 0 ? (size_t)n : 0;
+		if (n >= 0)
+			return NULL;
+		if (errno != EINTR && errno != EAGAIN)
+			return pl_error_errno(PL_ERR_LAB, errno, "cannot read it");
+	}
+}
+
+static struct pl_error *spool(
+	int in_fd, struct sparse *out, uint64_t max, const struct pl_wait *w, uint8_t *window)
+{
+	for (;;) {
+		size_t got = 0;
+		struct pl_error *e = read_some(in_fd, window, SPOOL_WINDOW, w, &got);
+		if (e)
+			return e;
+		if (got == 0)
+			return sparse_finish(out);
+		if (got > max - out->size)
+			return pl_error_hint(
+				pl_error_new(PL_ERR_USAGE, "there is more of it than the size limit"),
+				"raise --max-size");
+		e = sparse_write(out, window, got);
+		if (e)
+			return e;
+	}
+}
+
+struct pl_error *image_source_spool(
+	int in_fd, uint64_t max, const struct pl_wait *w, struct image_source *ret)
+{
+	uint8_t *window = malloc(SPOOL_WINDOW);
+
+	*ret = (struct image_source){.fd = -1};
+	struct pl_error *e = window ? unnamed(&ret->fd) : pl_error_nomem();
+	if (!e) {
+		struct sparse out = {.fd = ret->fd};
+		e = spool(in_fd, &out, max, w, window);
+		ret->size = out.size;
+		if (e)
+			image_source_close(ret);
+	}
+	free(window);
+	return pl_error_at(e, "standard input");
 }
 
 void image_source_close(struct image_source *s)

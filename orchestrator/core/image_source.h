@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/wait.h"
 
 struct image_source {
 	int fd;
@@ -18,6 +19,13 @@ struct image_source {
 
 /** Never waits for a FIFO's other end. */
 struct pl_error *image_source_open(const char *path, struct image_source *ret) PL_MUST_USE;
+
+/**
+ * Reads in_fd to its end into an unnamed file below $TMPDIR (else /tmp), sparse, as
+ * an image is read in no order. More than max bytes are an error.
+ */
+struct pl_error *image_source_spool(
+	int in_fd, uint64_t max, const struct pl_wait *w, struct image_source *ret) PL_MUST_USE;
 void image_source_close(struct image_source *s);
 
 /** Reads size bytes, or fewer (*got) where the image ends. Any offset is allowed. */

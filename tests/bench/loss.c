@@ -22,7 +22,7 @@
 #define LEVELS 3
 #define SEEDS 5
 #define SIZE (4u << 20)
-#define SIZE_QUICK (1u << 20)
+#define SIZE_QUICK (256u << 10)
 #define PAUSE (10 * PL_SECOND)
 #define PAUSE_QUICK (2 * PL_SECOND)
 #define PATIENCE "1500s"
@@ -176,7 +176,7 @@ static struct pl_error *send_lossy(const struct bench *b, const struct serve *s,
 	struct pl_error *e = pl_fs_write(l.file, b->content.bytes, l.size, 0600);
 	if (e)
 		return e;
-	printf("%.0f MiB, %u seeds each\n", (double)l.size / MIB, l.seeds);
+	printf("%.2f MiB, %u seeds each\n", (double)l.size / MIB, l.seeds);
 	int64_t started = pl_now();
 	e = start(&l);
 	if (!e)

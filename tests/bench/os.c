@@ -66,30 +66,24 @@ bool os_memory(pid_t pid, uint64_t *now, uint64_t *most)
 	return true;
 }
 
-/* /proc/net/snmp has a line of names and a line of numbers, both "Udp: ...". */
-bool os_udp_drops(uint64_t *ret)
+/* A line of /proc/net/udp: "sl: LOCAL:PORT REMOTE:PORT st tx:rx tr:when retr uid timeout inode ref pointer
+ * drops". */
+bool os_udp_drops(unsigned port, uint64_t *ret)
 {
-	char names[512];
-	char numbers[512] = "";
+	char line[512];
 	bool found = false;
-	FILE *f = fopen("/proc/net/snmp", "re");
-	if (!f)
-		return false;
-	while (fgets(names, sizeof(names), f))
-		if (strncmp(names, "Udp:", 4) == 0)
-			break;
-	if (fgets(numbers, sizeof(numbers), f)) {
-		char *a = NULL;
-		char *b = NULL;
-		const char *name = strtok_r(names, " \n", &a);
-		const char *number = strtok_r(numbers, " \n", &b);
-		for (; name && number; name = strtok_r(NULL, " \n", &a), number = strtok_r(NULL, " \n", &b))
-			if (strcmp(name, "RcvbufErrors") == 0) {
-				*ret = strtoull(number, NULL, 10);
-				found = true;
-			}
+	FILE *f = fopen("/proc/net/udp", "re");
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		unsigned local = 0;
+		unsigned long long drops = 0;
+		int n = sscanf(line, " %*u: %*x:%x %*x:%*x %*x %*x:%*x %*x:%*x %*x %*u %*u %*u %*u %*s %llu",
+			&local, &drops);
+		found = n == 2 && local == port;
+		if (found)
+			*ret = drops;
 	}
-	(void)fclose(f);
+	if (f)
+		(void)fclose(f);
 	return found;
 }
 
@@ -119,8 +113,9 @@ bool os_memory(pid_t pid, uint64_t *now, uint64_t *most)
 	return false;
 }
 
-bool os_udp_drops(uint64_t *ret)
+bool os_udp_drops(unsigned port, uint64_t *ret)
 {
+	(void)port;
 	(void)ret;
 	return false;
 }

@@ -21,8 +21,8 @@ void os_die_with(pid_t parent);
 /** Memory that a process occupies now and did at most, in bytes. */
 bool os_memory(pid_t pid, uint64_t *now, uint64_t *most);
 
-/** Datagrams that the kernel has thrown away for want of room in a receive buffer, IPv4. */
-bool os_udp_drops(uint64_t *ret);
+/** Datagrams for the UDP socket at this port that found its receive buffer full, since it was made. */
+bool os_udp_drops(unsigned port, uint64_t *ret);
 
 /** As many open files as the system lets this process have. */
 void os_raise_files(void);

@@ -3,6 +3,7 @@
  * server: does it lose a packet, how fast is it, what does a session cost in
  * memory?
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -57,14 +58,14 @@ static void report(const char *what, const struct crowd_result *r, const struct 
 	printf("%-19s sent again %llu (no answer %llu, asked for %llu, ERROR %llu), extra ACKs %llu;\n", "",
 		(unsigned long long)again, (unsigned long long)r->silent, (unsigned long long)r->asked,
 		(unsigned long long)r->errors, (unsigned long long)r->extra);
-	printf("%-19s dropped by the kernel: %s; memory a session: %s (idle %.1f MiB, peak %.1f MiB)\n", "",
+	printf("%-19s dropped at its socket: %s; memory a session: %s (idle %.1f MiB, peak %.1f MiB)\n", "",
 		drops, memory, (double)f->idle / MIB, (double)f->peak / MIB);
 	(void)json_array_append_new(
 		list, json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "content",
 			      what, "transfers", (json_int_t)GUESTS, "packets_per_second",
 			      (double)r->packets / r->seconds, "seconds", r->seconds, "done_seconds", f->done,
 			      "slowest_to_fastest", r->slowest / r->fastest, "resent", (json_int_t)again,
-			      "extra_acks", (json_int_t)r->extra, "kernel_drops",
+			      "extra_acks", (json_int_t)r->extra, "socket_drops",
 			      f->has_drops ? (json_int_t)f->drops : -1, "bytes_per_session", (json_int_t)each,
 			      "idle_bytes", (json_int_t)f->idle, "peak_bytes", (json_int_t)f->peak));
 }
@@ -73,15 +74,12 @@ static struct pl_error *measure(const struct bench *b, struct serve *s, struct g
 	struct crowd_result *r, struct figures *f)
 {
 	uint64_t ignored = 0;
-	uint64_t before = 0;
 	int64_t started = pl_now();
 	f->has_memory = os_memory(s->pid, &f->idle, &ignored);
-	f->has_drops = os_udp_drops(&before);
 	for (unsigned i = 0; i < GUESTS; i++)
 		guests[i].server = s->address;
 	struct pl_error *e = crowd_run(guests, GUESTS, b->core, r);
-	f->has_drops = f->has_drops && os_udp_drops(&f->drops);
-	f->drops -= before;
+	f->has_drops = os_udp_drops(ntohs(s->address.sin_port), &f->drops);
 	if (!e)
 		e = serve_wait_done(s, GUESTS);
 	f->done = (double)(pl_now() - started) / 1e9;

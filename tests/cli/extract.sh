@@ -106,6 +106,22 @@ check '--dry-run writes nothing' extract 0 --dry-run "$dir/image"
 check 'no folder' gone "$dir/o"
 check 'but lists what it would' has kernel.core "$dir/out"
 
+from_pipe() { # from_pipe STATUS ARGUMENT...
+	rm -rf "$dir/o"
+	from_want=$1
+	shift
+	# shellcheck disable=SC2002 # a pipe is the point
+	cat "$dir/image" | TMPDIR=$dir "$PANICLAB" extract "$@" - "$dir/o" >"$dir/out" 2>"$dir/err"
+	[ $? -eq "$from_want" ]
+}
+check 'from a pipe' from_pipe 0
+check 'the same core' cmp "$dir/core" "$dir/o/kernel.core"
+check 'and the same rest' same_range _bonus01.bin $((4096 + log_size)) 8192
+check 'more than --max-size from a pipe: exit 2' from_pipe 2 --max-size 20K
+check 'which it says' has 'standard input: there is more of it' "$dir/err"
+nothing_left() { ! find "$dir" -name 'paniclab.*' | grep -q .; }
+check 'no temporary file stays' nothing_left
+
 # ---- version 2
 
 printf 'AEA1 and secrets' >"$dir/aea"
