@@ -57,7 +57,7 @@ void admit_deinit(struct admit *a)
 	a->allow_count = 0;
 }
 
-static bool allowed(const struct admit *a, uint32_t address)
+bool admit_allows(const struct admit *a, uint32_t address)
 {
 	for (size_t i = 0; i < a->allow_count; i++)
 		if (((address ^ a->allow[i].address) & a->allow[i].mask) == 0)
@@ -75,7 +75,7 @@ const struct admit_refusal *admit_check(
 	static const struct admit_refusal too_many = {WIRE_E_OTHER, "too many transfers under way", false};
 	static const struct admit_refusal too_fast = {WIRE_E_OTHER, "too many new transfers a second", true};
 
-	if (!allowed(a, address))
+	if (!admit_allows(a, address))
 		return &not_allowed;
 	if (!name_is_safe(name))
 		return &unsafe;

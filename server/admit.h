@@ -51,6 +51,9 @@ struct pl_error *admit_init(struct admit *a, const struct server_config *c, int6
 /** After admit_init(), also one that failed, or for a zeroed one. */
 void admit_deinit(struct admit *a);
 
+/** May this source (host byte order) send at all? */
+bool admit_allows(const struct admit *a, uint32_t address);
+
 /**
  * NULL: a WRQ from address (host byte order) may begin a transfer, and has
  * been counted as one. Else why not (static). `active` are the transfers under

@@ -17,9 +17,9 @@
 /* ---- while it grows ---------------------------------------------------------------- */
 
 /* Best effort: the flush at the end is what counts. */
-static void push(struct keep *k, uint64_t size)
+static void push(struct keep *k, uint64_t size, uint64_t least)
 {
-	if (size < k->pushed + PUSH_EVERY)
+	if (size < k->pushed + least)
 		return;
 #ifdef SYNC_FILE_RANGE_WRITE
 	(void)sync_file_range(
@@ -34,7 +34,7 @@ static int64_t follow(struct keep *k, uint8_t *scratch)
 {
 	uint64_t arrived = atomic_load_explicit(&k->arrived, memory_order_acquire);
 
-	push(k, atomic_load(&k->end));
+	push(k, atomic_load(&k->end), PUSH_EVERY);
 	if (atomic_load(&k->gaps) || (!k->verify.full && arrived - k->verify.at < LOOK_LEAST))
 		return LOOK_EVERY;
 	return verify_turn(&k->verify, arrived, scratch, WORK_SCRATCH) ? WORK_AGAIN : LOOK_EVERY;
@@ -151,6 +151,8 @@ static int64_t finish(struct keep *k, enum keep_order order, uint8_t *scratch)
 		k->restarted = true;
 		verify_restart(&k->verify);
 	}
+	/* The disk works while the rest is decoded. */
+	push(k, k->sink->size, 1);
 	if (verify_turn(&k->verify, k->sink->size, scratch, WORK_SCRATCH)) {
 		if (!is_out_of_time(k))
 			return WORK_AGAIN;

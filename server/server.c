@@ -17,6 +17,8 @@
 
 /* One dispatch takes packets for so long, so that what is due gets its turn. */
 #define SLICE (5 * PL_MS)
+/* Longer than any burst: a server that is behind for good must still repeat what was lost. */
+#define BEHIND_MAX PL_SECOND
 /* Ended transfers that still answer, beside those under way. */
 #define LINGERING_MAX 256
 /* Unpacking is worth a core each; the receiving thread has one to itself. */
@@ -33,10 +35,11 @@ struct server {
 	struct refusals refusals;
 	char *dir;
 	int64_t busy_poll;
-	int64_t packet_at; /* the last one came */
-	int64_t due;       /* see server_deadline() */
-	size_t active;     /* transfers under way */
-	size_t receiving;  /* of them, those that a packet may come for */
+	int64_t packet_at;    /* the last one came */
+	int64_t caught_up_at; /* the socket had no more than a batch */
+	int64_t due;          /* see server_deadline() */
+	size_t active;        /* transfers under way */
+	size_t receiving;     /* of them, those that a packet may come for */
 };
 
 void server_config_init(struct server_config *c)
@@ -344,6 +347,28 @@ static void take_wrq(
 
 /* ---- the loop's body ----------------------------------------------------------------- */
 
+/*
+ * DATA, SEEK or EOF from a peer without a transfer: this server was restarted in
+ * the middle of it. An ERROR lets the guest go on at once; without an answer it
+ * asks for some minutes.
+ */
+static void take_stray(struct server *s, struct peer peer, const struct wire_packet *p, int64_t now)
+{
+	static const struct admit_refusal unknown = {
+		WIRE_E_OTHER, "no such dump here: was the server restarted?", false};
+	const struct wire_packet nameless = {.name = ""};
+	const struct refusal *f;
+
+	if ((p->op != WIRE_DATA && p->op != WIRE_SEEK && p->op != WIRE_EOF) ||
+		!admit_allows(&s->admit, peer.address))
+		return;
+	f = refusals_find(&s->refusals, peer, "", now);
+	if (f)
+		answer_refusal(s, f);
+	else
+		refuse(s, peer, &nameless, &unknown, now);
+}
+
 static void take_packet(struct server *s, const struct udp_packet *u, int64_t now)
 {
 	struct wire_packet p;
@@ -356,6 +381,8 @@ static void take_packet(struct server *s, const struct udp_packet *u, int64_t no
 	if (!t || (p.op == WIRE_WRQ && !name_is_safe(p.name))) {
 		if (p.op == WIRE_WRQ)
 			take_wrq(s, u->from, &p, t, now);
+		else
+			take_stray(s, u->from, &p, now);
 		return;
 	}
 	transfer_packet(t, &p, now, &step);
@@ -383,7 +410,7 @@ static struct pl_error *receive(struct server *s, size_t *count, int64_t *now)
 }
 
 /* Looks after each transfer, forgets those that are gone, finds when it must be called again. */
-static void look_after(struct server *s, int64_t now)
+static void look_after(struct server *s, bool behind, int64_t now)
 {
 	struct session_step step;
 
@@ -392,7 +419,7 @@ static void look_after(struct server *s, int64_t now)
 	s->due = PL_TIME_FOREVER;
 	for (size_t i = 0; i < s->table.count;) {
 		struct transfer *t = s->table.items[i];
-		transfer_look(t, now, &step);
+		transfer_look(t, behind, now, &step);
 		answer(s, t->peer, &step);
 		if (t->session.state == SESSION_GONE && transfer_over(t)) {
 			table_remove(&s->table, i);
@@ -417,7 +444,9 @@ struct pl_error *server_dispatch(struct server *s)
 	do
 		err = receive(s, &count, &now);
 	while (!err && now < until && (count > 0 || is_busy(s, now)));
-	look_after(s, now);
+	if (count < UDP_BATCH)
+		s->caught_up_at = now;
+	look_after(s, now - s->caught_up_at > 0 && now - s->caught_up_at < BEHIND_MAX, now);
 	return err;
 }
 
@@ -427,11 +456,11 @@ static void finish_all(struct server *s)
 	atomic_store(&s->place.keep.decode_until, pl_now() + STOP_PATIENCE);
 	for (size_t i = 0; i < s->table.count; i++)
 		transfer_stop(s->table.items[i], NOTE_SHUT_DOWN, "the server stopped");
-	look_after(s, pl_now());
+	look_after(s, false, pl_now());
 	while (s->active > 0) {
 		struct pl_wait w = {.until = PL_TIME_FOREVER};
 		pl_error_free(pl_wait_sleep(&w, PL_MS));
-		look_after(s, pl_now());
+		look_after(s, false, pl_now());
 	}
 }
 

@@ -101,6 +101,9 @@ static void tell_done(struct transfer *t, int64_t now)
 	char *core_path = core->now[0] ? path_of(t, core->now) : NULL;
 
 	t->told = true;
+	/* What was acknowledged and then could not be written is not in the file. */
+	if (!r->whole && t->sink.written < t->bytes)
+		t->bytes = t->sink.written;
 	tell(t, &(struct server_event){
 			.kind = SERVER_DONE,
 			.path = path ? path : "",
@@ -297,14 +300,14 @@ static void end(struct transfer *t, int64_t now, struct session_step *step)
 			    : session_fail(&t->session, r->code, r->reason, now);
 }
 
-void transfer_look(struct transfer *t, int64_t now, struct session_step *step)
+void transfer_look(struct transfer *t, bool behind, int64_t now, struct session_step *step)
 {
 	enum session_state before = t->session.state;
 
 	*step = (struct session_step){.op = SESSION_NOTHING};
 	if (t->ending && !t->finished && keep_over(&t->keep))
 		end(t, now, step);
-	else if (now >= session_deadline(&t->session))
+	else if (!behind && now >= session_deadline(&t->session))
 		*step = session_tick(&t->session, now);
 	carry_out(t, step, NOTE_TIMED_OUT, now);
 	if (t->held_since && now - t->held_since >= TRANSFER_HOLD && !t->ending) {

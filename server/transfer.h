@@ -60,10 +60,11 @@ void transfer_packet(struct transfer *t, const struct wire_packet *p, int64_t no
 
 /**
  * What is due: a repeated answer, writing what was held back, the end of the
- * keep, events. step->answer is to be sent. Call it every few milliseconds
+ * keep, events. step->answer is to be sent. `behind`: there may be packets that
+ * nobody has looked at, so that silence means nothing. Call it every few milliseconds
  * while packets come, and by transfer_deadline().
  */
-void transfer_look(struct transfer *t, int64_t now, struct session_step *step);
+void transfer_look(struct transfer *t, bool behind, int64_t now, struct session_step *step);
 
 int64_t transfer_deadline(const struct transfer *t, int64_t now);
 

@@ -83,7 +83,7 @@ static void look(struct transfer *t)
 {
 	struct session_step step;
 
-	transfer_look(t, pl_now(), &step);
+	transfer_look(t, false, pl_now(), &step);
 }
 
 static void until_over(struct transfer *t)

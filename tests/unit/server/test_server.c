@@ -192,6 +192,24 @@ static void test_allow(void **state)
 	close(g.fd);
 }
 
+/* A server that was restarted knows nothing of the dump; an ERROR ends the guest's wait. */
+static void test_packets_of_another_life(void **state)
+{
+	struct lab *lab = *state;
+	struct packet eof = make_header(7, 13);
+
+	serve(lab);
+	struct guest g = boot(lab);
+	g.block = 12;
+	assert_int_equal(give(lab, &g, "abc", 3), 1000);
+	assert_int_equal(give(lab, &g, "abc", 3), 1000);
+	assert_int_equal(exchange(lab, &g, &eof), 1000);
+	assert_int_equal(lab->seen.refused, 1);
+	assert_int_equal(files(lab), 0);
+	assert_int_equal(ask(lab, &g, "core"), 3);
+	close(g.fd);
+}
+
 /* An ERROR would cost the client its dump; without an answer it asks again. */
 static void test_too_many_a_second(void **state)
 {
@@ -475,6 +493,7 @@ int main(void)
 		TEST(test_bad_requests),
 		TEST(test_limits),
 		TEST(test_allow),
+		TEST(test_packets_of_another_life),
 		TEST(test_too_many_a_second),
 		TEST(test_write_failure),
 		TEST(test_write_failure_at_the_end),

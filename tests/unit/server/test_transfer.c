@@ -130,7 +130,7 @@ static void finish(int64_t now)
 
 static void look(int64_t now)
 {
-	transfer_look(transfer, now, &step);
+	transfer_look(transfer, false, now, &step);
 }
 
 /* Looks, always at the same moment, until the worker is done. */
@@ -381,6 +381,20 @@ static void test_stop_after_the_end(void **state)
 	assert_int_equal(files(), 1);
 }
 
+/* The client's next packet may be in the queue: its ACK is not repeated yet. */
+static void test_silence_of_a_server_that_is_behind(void **state)
+{
+	(void)state;
+	ask("core", START);
+	give("abc", 3, START + PL_MS);
+	transfer_look(transfer, true, START + PL_SECOND, &step);
+	assert_int_equal(answered(), 0);
+	look(START + PL_SECOND);
+	assert_int_equal(answered(), 4);
+	transfer_stop(transfer, NOTE_SHUT_DOWN, "the server stopped");
+	until_told(START + PL_SECOND);
+}
+
 static void test_silence(void **state)
 {
 	(void)state;
@@ -423,6 +437,7 @@ int main(void)
 		TEST(test_stop),
 		TEST(test_stop_after_the_end),
 		TEST(test_silence),
+		TEST(test_silence_of_a_server_that_is_behind),
 		TEST(test_never_asked),
 	};
 
