@@ -68,12 +68,16 @@ bool admit_allows(const struct admit *a, uint32_t address)
 const struct admit_refusal *admit_check(
 	struct admit *a, uint32_t address, const char *name, const char *mode, size_t active, int64_t now)
 {
-	static const struct admit_refusal not_allowed = {WIRE_E_ACCESS, "this address is not allowed", false};
-	static const struct admit_refusal unsafe = {WIRE_E_ACCESS, "not a safe file name", false};
+	static const struct admit_refusal not_allowed = {
+		WIRE_E_ACCESS, "this address is not allowed (--allow)", false};
+	static const struct admit_refusal unsafe = {
+		WIRE_E_ACCESS, "not a safe file name: 1-100 of A-Za-z0-9._-, no . or - first", false};
 	static const struct admit_refusal not_octet = {
 		WIRE_E_ILLEGAL, "the transfer mode is not octet", false};
-	static const struct admit_refusal too_many = {WIRE_E_OTHER, "too many transfers under way", false};
-	static const struct admit_refusal too_fast = {WIRE_E_OTHER, "too many new transfers a second", true};
+	static const struct admit_refusal too_many = {
+		WIRE_E_OTHER, "too many transfers under way (--max-sessions)", false};
+	static const struct admit_refusal too_fast = {
+		WIRE_E_OTHER, "too many new transfers a second (--max-rate)", true};
 
 	if (!admit_allows(a, address))
 		return &not_allowed;

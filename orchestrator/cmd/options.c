@@ -6,7 +6,7 @@
 #include "base/text.h"
 
 const struct cmd_option cmd_common_options[] = {
-	{"json", 0, NULL, "print one JSON document on standard output"},
+	{"json", 0, NULL, "print JSON: one document; serve: one object a line"},
 	{"quiet", 'q', NULL, "no progress"},
 	{"verbose", 'v', NULL, "say more; repeat for more still"},
 	{"color", 0, "WHEN", "auto, always or never (NO_COLOR is honoured)"},

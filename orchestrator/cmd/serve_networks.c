@@ -26,6 +26,25 @@ static const char *address_text(uint32_t address, char out[static 16])
 	return out;
 }
 
+/* Takes err; adds which addresses there are. */
+static struct pl_error *name_addresses(
+	struct pl_error *err, const struct host_interface *interfaces, size_t count)
+{
+	struct pl_buf there;
+	char ip[16], name[64];
+
+	pl_buf_init(&there, 4096);
+	for (size_t i = 0; i < count; i++)
+		/* Without memory the list is shorter. */
+		pl_error_free(pl_buf_printf(&there, "%s%s (%s)", i ? ", " : "",
+			pl_escape_str(interfaces[i].name, name, sizeof name),
+			address_text(interfaces[i].ip, ip)));
+	err = pl_error_hint(err, "give an IPv4 address of this host or an interface that is up: %s",
+		there.size ? pl_buf_text(&there) : "there is none");
+	pl_buf_deinit(&there);
+	return err;
+}
+
 /* ---- networks -------------------------------------------------------------------- */
 
 static bool parse_network(const char *text, struct server_network *ret)
@@ -86,9 +105,9 @@ struct pl_error *serve_networks_attached(
 			add_once(n, interfaces[i].ip, interfaces[i].mask);
 	if (n->count > 0)
 		return NULL;
-	return pl_error_hint(pl_error_new(PL_ERR_LAB, "no interface of this host has the address %s",
-				     address_text(address, text)),
-		"bind to an address of this host, or say with --allow who may send");
+	return name_addresses(pl_error_new(PL_ERR_LAB, "no interface of this host has the address %s",
+				      address_text(address, text)),
+		interfaces, count);
 }
 
 const char *serve_network_text(const struct server_network *n, char out[static SERVE_NETWORK_TEXT])
@@ -107,20 +126,7 @@ const char *serve_network_text(const struct server_network *n, char out[static S
 static struct pl_error *no_such_address(
 	const struct host_interface *interfaces, size_t count, const char *text)
 {
-	struct pl_error *err = bad_value("bind", text);
-	struct pl_buf there;
-	char ip[16], name[64];
-
-	pl_buf_init(&there, 4096);
-	for (size_t i = 0; i < count; i++)
-		/* Without memory the list is shorter. */
-		pl_error_free(pl_buf_printf(&there, "%s%s (%s)", i ? ", " : "",
-			pl_escape_str(interfaces[i].name, name, sizeof name),
-			address_text(interfaces[i].ip, ip)));
-	err = pl_error_hint(err, "give an IPv4 address of this host or an interface that is up: %s",
-		there.size ? pl_buf_text(&there) : "there is none");
-	pl_buf_deinit(&there);
-	return err;
+	return name_addresses(bad_value("bind", text), interfaces, count);
 }
 
 struct pl_error *serve_bind_address(

@@ -24,7 +24,7 @@ struct pl_error *serve_networks_add(struct serve_networks *n, const char *text) 
 /**
  * The networks that are directly attached to `address` (host byte order): its interface's,
  * all of 127.0.0.0/8 for an address of the loopback, those of every interface for 0.0.0.0.
- * PL_ERR_LAB when no interface has the address: nobody could send.
+ * PL_ERR_LAB when no interface has the address, with the interfaces that there are.
  */
 struct pl_error *serve_networks_attached(struct serve_networks *n, const struct host_interface *interfaces,
 	size_t count, uint32_t address) PL_MUST_USE;

@@ -12,6 +12,9 @@ head -c 20000 "$dir/core.gz" >"$dir/cut.gz"
 printf 'panic(cpu 0 caller 0xffffff8017a00000): Y' >"$dir/log"
 od -An -v -tx1 "$dir/cut.gz" | head -c 20000 >"$dir/long-log"
 
+helps() { "$BUILD/kernsim" "$@" >"$dir/help" 2>&1 && grep -q '^usage: kernsim' "$dir/help"; }
+check "kernsim send --help is its usage" helps send --help
+
 # ---- one dump ----
 serve --once
 check "a gzip core is taken" send --file "$dir/core.gz" --name core-a.gz

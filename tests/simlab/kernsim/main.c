@@ -1,3 +1,4 @@
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,10 +90,21 @@ static struct pl_error *dispatch(int argc, char **argv)
 	return pl_error_new(PL_ERR_USAGE, "unknown command '%s': try kernsim --help", argv[1]);
 }
 
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static bool wants_help(int argc, char **argv)
+{
+	return (argc >= 2 && (is_help(argv[1]) || strcmp(argv[1], "help") == 0)) ||
+	       (argc >= 3 && is_help(argv[2]));
+}
+
 int main(int argc, char **argv)
 {
 	char line[512];
-	if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+	if (wants_help(argc, argv)) {
 		help();
 		return 0;
 	}

@@ -236,6 +236,8 @@ static void only_the_bound_network_may_send(void **state)
 	/* No network: an error, not everybody. */
 	struct pl_error *err = serve_networks_attached(&n, some, COUNT(some), ip("10.1.2.9"));
 	assert_int_equal(pl_error_exit_code(err), 3);
+	assert_non_null(strstr(pl_error_advice(err), "vmnet8 (172.16.9.1)"));
+	assert_null(strstr(pl_error_advice(err), "--allow"));
 	pl_error_free(err);
 	err = serve_networks_attached(&n, some, COUNT(some), ip("203.0.113.1"));
 	assert_non_null(err);
