@@ -46,7 +46,8 @@ struct pl_error *confine_find_user(const char *name, struct confine_user *ret) P
  */
 struct pl_error *confine_check_way(const char *dir, const struct confine_user *u) PL_MUST_USE;
 
-/** After confine_check_way(), makes dir, mode 0700; it and each folder above it that had to be made are the user's. */
+/** After confine_check_way(), makes dir, mode 0700; it and each folder above it that had to be made are the
+ * user's. */
 struct pl_error *confine_make_dir(const char *dir, const struct confine_user *u) PL_MUST_USE;
 
 /**
