@@ -90,6 +90,7 @@ static struct pl_error *serve(struct cmd_env *env, struct serve_options *o, int 
 	if (!err)
 		err = server_create(&o->config, &env->log, on_event, &s, &server);
 	if (!err) {
+		serve_check_room(&o->config, &env->log);
 		confine(o, &env->log);
 		serve_say_listening(&s.out, server_address(server), server_port(server));
 		err = loop(&s, server, env->cancel);
@@ -107,6 +108,7 @@ static struct pl_error *dry_run(const struct cmd_env *env, const struct serve_op
 
 	if (err)
 		return err;
+	serve_check_room(&o->config, &env->log);
 	if (env->json)
 		return serve_options_print_json(o, env->out);
 	serve_options_print(o, env->out);

@@ -1,12 +1,15 @@
 #include "orchestrator/cmd/serve_check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "base/wait.h"
+#include "server/quota.h"
 #include "server/udp.h"
 
 static struct pl_error *check_port(const struct server_config *c)
@@ -108,4 +111,25 @@ struct pl_error *serve_check(const struct serve_options *o)
 	if (o->user)
 		err = confine_become(&o->become, o->dir);
 	return err ? err : check_access(o->dir);
+}
+
+/* ---- room ---------------------------------------------------------------------------- */
+
+void serve_check_room(const struct server_config *c, const struct pl_log *log)
+{
+	struct quota quota;
+	enum wire_code code;
+	char line[256];
+	int fd = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	struct pl_error *err = quota_init(&quota, fd, c->max_total, c->min_free, pl_now());
+	if (!err)
+		err = quota_take(&quota, 1, pl_now(), &code);
+	if (err)
+		pl_log(log, PL_LOG_WARN, "%s has no room, every dump would be refused: %s", c->dir,
+			pl_error_line(err, line, sizeof line));
+	pl_error_free(err);
+	close(fd);
 }

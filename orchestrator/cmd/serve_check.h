@@ -1,6 +1,6 @@
 /*
- * `paniclab serve --dry-run`: whether the start would succeed. Nothing is made; the port is
- * bound and let go.
+ * What can be said of `paniclab serve` before the first dump: for --dry-run, whether the start
+ * would succeed (nothing is made; the port is bound and let go), and whether there is room.
  */
 #ifndef CMD_SERVE_CHECK_H
 #define CMD_SERVE_CHECK_H
@@ -13,5 +13,8 @@
  * the start. With --user the process may have become that user afterwards, for good.
  */
 struct pl_error *serve_check(const struct serve_options *o) PL_MUST_USE;
+
+/** Warns if the folder has no room for a dump: each would be refused. */
+void serve_check_room(const struct server_config *c, const struct pl_log *log);
 
 #endif

@@ -106,6 +106,26 @@ check "a rate that is no number" misuse "dumps a second" --max-rate many
 check "a gap that is no size" misuse "a size like 16G" --max-seek -1
 check "the nearest option" misuse "did you mean --max-rate" --max-rates 3
 
+# ---- room ----
+# warns_of TEXT OPTION...: at the start and in a dry run; without TEXT, of nothing
+warns_of() {
+	text=$1
+	shift
+	serve --bind 127.0.0.1 "$@" && cp "$dir/err" "$dir/err-start" &&
+		run 0 serve --dry-run --bind 127.0.0.1 --port 0 --dir "$dir/dumps" "$@" || return 1
+	if [ -z "$text" ]; then
+		[ ! -s "$dir/err" ] && ! grep -q 'no room' "$dir/err-start"
+	else
+		grep -q "^paniclab: warning: .*no room.*$text" "$dir/err" && grep -q "^paniclab: warning: .*no room.*$text" "$dir/err-start"
+	fi
+}
+check "no warning where there is room" warns_of "" --min-free 1K --max-total 1M
+check "a warning where less is free than shall stay" warns_of "--min-free" --min-free 1000000000G
+printf 1234567890 >"$dir/dumps/ten-bytes"
+check "one where the folder's limit is used up" warns_of "--max-total" --max-total 10 --min-free 0
+check "and none a byte before" warns_of "" --max-total 11 --min-free 0
+stop
+
 # ---- who may send ----
 serve --bind "$lo"
 check "a sender on the bound network" send --from 127.0.0.2 --name near
