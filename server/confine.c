@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
@@ -26,6 +28,10 @@
 #ifndef SANITIZED
 #define SANITIZED 0
 #endif
+
+/* Folders above the one for dumps that are looked at: their number is an exit status. */
+#define WAY_MAX 250
+#define WAY_UNKNOWN 255
 
 /* ---- the user -------------------------------------------------------------------- */
 
@@ -57,6 +63,8 @@ struct pl_error *confine_find_user(const char *name, struct confine_user *ret)
 	return NULL;
 }
 
+/* ---- its folder ------------------------------------------------------------------ */
+
 /* One that was just made; no link in its place is followed. */
 static int give(const char *dir, const struct confine_user *u)
 {
@@ -79,8 +87,11 @@ struct pl_error *confine_make_dir(const char *dir, const struct confine_user *u)
 {
 	char *path = NULL;
 	int failed = 0;
-	struct pl_error *err = pl_strdup(dir, &path);
+	/* First, because a user cannot remove what root has made. */
+	struct pl_error *err = confine_check_way(dir, u);
 
+	if (!err)
+		err = pl_strdup(dir, &path);
 	if (err)
 		return err;
 	for (size_t i = 1; !failed && path[0] && path[i]; i++) {
@@ -144,6 +155,70 @@ struct pl_error *confine_become(const struct confine_user *u, const char *dir)
 	err = pl_error_errno(PL_ERR_LAB, errno, "the user %s cannot write to the folder for dumps", u->name);
 	return pl_error_hint(pl_error_at(err, "%s", dir), "give it to that user (chown), with a way to it "
 							  "through the folders above; or choose another");
+}
+
+/* ---- the way to the folder ------------------------------------------------------------- */
+
+/* Cuts path after its first `n` folders: 0 is where it starts. False if it has fewer above it. */
+static bool cut_after(char *path, unsigned n)
+{
+	char *p = path + strspn(path, "/");
+
+	for (; n > 0; n--) {
+		p += strcspn(p, "/");
+		if (p[strspn(p, "/")] == '\0')
+			return false;
+		if (n > 1)
+			p += strspn(p, "/");
+	}
+	*p = '\0';
+	return true;
+}
+
+/* Which of the folders above dir the caller may not pass, counted from 1; 0: none of those there. */
+static int barred_by(const char *dir)
+{
+	char path[PATH_MAX];
+
+	for (unsigned n = 0; n < WAY_MAX && strlen(dir) < sizeof path; n++) {
+		memcpy(path, dir, strlen(dir) + 1);
+		if (!cut_after(path, n))
+			break;
+		if (access(path[0] ? path : ".", X_OK) < 0)
+			return errno == EACCES ? (int)n + 1 : 0;
+	}
+	return 0;
+}
+
+static struct pl_error *barred(const char *dir, unsigned n, const struct confine_user *u)
+{
+	char path[PATH_MAX];
+	struct pl_error *err;
+
+	snprintf(path, sizeof path, "%s", dir);
+	(void)cut_after(path, n);
+	err = pl_error_new(PL_ERR_LAB, "the user %s cannot get to the folder for dumps", u->name);
+	err = pl_error_why(err, "%s does not let it through", path[0] ? path : "the current folder");
+	return pl_error_hint(
+		pl_error_at(err, "%s", dir), "choose another folder, or open that one to it (chmod o+x)");
+}
+
+struct pl_error *confine_check_way(const char *dir, const struct confine_user *u)
+{
+	int status = 0;
+
+	if (geteuid() != 0)
+		return NULL;
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(change(u) ? WAY_UNKNOWN : barred_by(dir));
+	while (pid > 0 && waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return NULL;
+	/* What could not be asked shows when the process becomes the user. */
+	if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == WAY_UNKNOWN)
+		return NULL;
+	return barred(dir, (unsigned)WEXITSTATUS(status) - 1, u);
 }
 
 /* ---- restricting the process ----------------------------------------------------------- */

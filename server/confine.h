@@ -40,7 +40,14 @@ struct confine_user {
  */
 struct pl_error *confine_find_user(const char *name, struct confine_user *ret) PL_MUST_USE;
 
-/** Makes dir, mode 0700; it and each folder above it that had to be made are the user's. */
+/**
+ * Root only, else nothing is looked at: can the user get to dir, through those folders above
+ * it that are there? PL_ERR_LAB names the one that bars the way. Asks in a child process.
+ */
+struct pl_error *confine_check_way(const char *dir, const struct confine_user *u) PL_MUST_USE;
+
+/** After confine_check_way(), makes dir, mode 0700; it and each folder above it that had to be made are the
+ * user's. */
 struct pl_error *confine_make_dir(const char *dir, const struct confine_user *u) PL_MUST_USE;
 
 /**

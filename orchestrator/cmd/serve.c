@@ -2,6 +2,7 @@
 
 #include "base/wait.h"
 #include "orchestrator/cmd/commands.h"
+#include "orchestrator/cmd/serve_check.h"
 #include "orchestrator/cmd/serve_options.h"
 #include "orchestrator/cmd/serve_output.h"
 #include "orchestrator/core/core_identity.h"
@@ -89,6 +90,7 @@ static struct pl_error *serve(struct cmd_env *env, struct serve_options *o, int 
 	if (!err)
 		err = server_create(&o->config, &env->log, on_event, &s, &server);
 	if (!err) {
+		serve_check_room(&o->config, &env->log);
 		confine(o, &env->log);
 		serve_say_listening(&s.out, server_address(server), server_port(server));
 		err = loop(&s, server, env->cancel);
@@ -98,6 +100,19 @@ static struct pl_error *serve(struct cmd_env *env, struct serve_options *o, int 
 		*exit_code = 1;
 	server_destroy(server);
 	return err;
+}
+
+static struct pl_error *dry_run(const struct cmd_env *env, const struct serve_options *o)
+{
+	struct pl_error *err = serve_check(o);
+
+	if (err)
+		return err;
+	serve_check_room(&o->config, &env->log);
+	if (env->json)
+		return serve_options_print_json(o, env->out);
+	serve_options_print(o, env->out);
+	return NULL;
 }
 
 static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int *exit_code)
@@ -110,7 +125,7 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 		return err;
 	err = serve_options_parse(in, &given, &o);
 	if (!err && env->dry_run)
-		serve_options_print(&o, env->out);
+		err = dry_run(env, &o);
 	else if (!err)
 		err = serve(env, &o, exit_code);
 	serve_options_deinit(&o);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -20,6 +21,7 @@
 /* A dump's file and its decompressed core; beside them what the process has open itself. */
 #define FILES_A_SESSION 2
 #define FILES_BESIDE 48
+#define PATH_TEXT_MAX 8192
 
 const struct cmd_option serve_options_table[] = {
 	{"bind", 'b', "ADDR", "IPv4 address or interface to listen on (default: all of this host)"},
@@ -250,6 +252,17 @@ static void print_limits(const struct server_config *c, FILE *out)
 	fputc('\n', out);
 }
 
+static double seconds(int64_t time)
+{
+	return (double)time / (double)PL_SECOND;
+}
+
+/* JSON's numbers here are signed. */
+static json_int_t json_size(uint64_t n)
+{
+	return n > INT64_MAX ? INT64_MAX : (json_int_t)n;
+}
+
 void serve_options_print(const struct serve_options *o, FILE *out)
 {
 	const struct server_config *c = &o->config;
@@ -270,6 +283,32 @@ void serve_options_print(const struct serve_options *o, FILE *out)
 		fprintf(out, "would go on as the user %s\n", o->user);
 	if (o->once)
 		fprintf(out, "would exit after the first dump\n");
+}
+
+struct pl_error *serve_options_print_json(const struct serve_options *o, FILE *out)
+{
+	const struct server_config *c = &o->config;
+	char dir[PATH_TEXT_MAX], text[SERVE_NETWORK_TEXT];
+	json_t *allow = json_array();
+
+	for (size_t i = 0; i < o->networks.count; i++)
+		json_array_append_new(allow, json_string(serve_network_text(&o->networks.list[i], text)));
+	json_t *line =
+		json_pack("{s:b, s:s, s:i, s:o, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:f, s:s, s:b, s:b, s:s?, "
+			  "s:b}",
+			"dry_run", 1, "address", c->bind, "port", (int)c->port, "allow", allow,
+			"max_sessions", (json_int_t)c->max_sessions, "max_rate", (json_int_t)c->max_rate,
+			"idle_timeout", seconds(c->idle_timeout), "max_size", json_size(c->max_size),
+			"max_seek", json_size(c->max_seek), "max_total", json_size(c->max_total), "min_free",
+			json_size(c->min_free), "busy_poll", seconds(c->busy_poll), "dir",
+			pl_safe_line(c->dir, dir, sizeof dir), "dir_exists", pl_fs_exists(c->dir),
+			"decompress", c->decompress, "user", o->user, "once", o->once);
+	if (!line)
+		return pl_error_nomem();
+	json_dumpf(line, out, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	fputc('\n', out);
+	json_decref(line);
+	return NULL;
 }
 
 /* ---- open files ------------------------------------------------------------------------ */

@@ -40,6 +40,9 @@ void serve_options_deinit(struct serve_options *o);
 /** What would be done, a line each. */
 void serve_options_print(const struct serve_options *o, FILE *out);
 
+/** The same as one JSON object; sizes in bytes, times in seconds, 0 is no limit. */
+struct pl_error *serve_options_print_json(const struct serve_options *o, FILE *out) PL_MUST_USE;
+
 /**
  * Raises this process's limit of open files to what config.max_sessions dumps need.
  * PL_ERR_LAB when the hard limit is too low for that.

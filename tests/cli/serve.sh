@@ -127,6 +127,6 @@ check "a bad port is misuse" fails_with_2 --port 70000
 check "a bad prefix is misuse" fails_with_2 --allow 10.0.0.0/33
 check "a bad size is misuse" fails_with_2 --max-size big
 check "a bad time is misuse" fails_with_2 --idle-timeout never
-dry() { "$PANICLAB" serve --dry-run --bind 127.0.0.1 --dir "$dir/none" >"$dir/out" && has "$dir/none" && [ ! -e "$dir/none" ]; }
+dry() { "$PANICLAB" serve --dry-run --bind 127.0.0.1 --port 0 --dir "$dir/none" >"$dir/out" && has "$dir/none" && [ ! -e "$dir/none" ]; }
 check "--dry-run makes nothing" dry
 done_testing

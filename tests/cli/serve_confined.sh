@@ -78,6 +78,12 @@ stop
 mkdir "$dir/mine"
 check "a folder that the user cannot write to is an error" run 3 serve --user nobody --bind 127.0.0.1 --port 0 --dir "$dir/mine"
 check "which says what to do" grep -q 'mine: the user nobody cannot write.*chown' "$dir/err"
+mkdir -m 700 "$dir/closed"
+check "a folder above that it may not pass is named" run 3 serve --user nobody --bind 127.0.0.1 --port 0 --dir "$dir/closed/a/b"
+check "in words" grep -qF "$dir/closed does not let it through" "$dir/err"
+check "and nothing was made" [ ! -e "$dir/closed/a" ]
+check "--dry-run says so too" run 3 serve --dry-run --user nobody --bind 127.0.0.1 --port 0 --dir "$dir/closed/a/b"
+check "and of one that it cannot write to" run 3 serve --dry-run --user nobody --bind 127.0.0.1 --port 0 --dir "$dir/mine"
 check "no such user is misuse" run 2 serve --user 'no such user' --dir "$dir/mine"
 check "so is root" run 2 serve --user root --dir "$dir/mine"
 done_testing

@@ -25,15 +25,20 @@ print(*plistlib.load(open(sys.argv[1], "rb"))["ProgramArguments"][1:], sep="\n")
 		sed -n '/ProgramArguments/,/<\/array>/s/.*<string>\(.*\)<\/string>.*/\1/p' "$plist" | tail -n +2
 	fi
 }
-dry() { # dry: the arguments of standard input, a word each, as a dry run
+# The arguments of standard input, a word each, as a dry run; with a port and a folder that anybody can have.
+dry() {
 	set --
-	while read -r word; do set -- "$@" "$word"; done
-	run 0 "$@" --dry-run
+	while read -r word; do
+		[ "${before:-}" = --dir ] && word=$dir$word
+		before=$word
+		set -- "$@" "$word"
+	done
+	run 0 "$@" --port 0 --dry-run
 }
 says() { grep -qF -- "$1" "$dir/out"; }
 check "its arguments are taken" eval 'arguments_of_plist | dry'
-check "and name who may send" says "would take them from 172.16.0.0/12, 192.168.0.0/16"
-check "and a folder" says "would write them to /usr/local/var/paniclab-dumps"
+check "and name who may send" says '"allow":["172.16.0.0/12","192.168.0.0/16"]'
+check "and a folder" says "\"dir\":\"$dir/usr/local/var/paniclab-dumps\""
 name=$(sed -n 's/^#define SERVE_SERVICE_SOCKET "\(.*\)"$/\1/p' orchestrator/cmd/serve_service.h)
 check "its socket has the name that the server asks for" grep -q "<key>$name</key>" "$plist"
 
@@ -42,8 +47,8 @@ arguments_of_unit() {
 	sed -n '/^ExecStart=/,/[^\\]$/p' "$unit" | tr -d '\134' | tr -s '[:space:]' '\n' | tail -n +2
 }
 check "the unit's arguments are taken" eval 'arguments_of_unit | dry'
-check "and name who may send" says "would take them from 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16"
-check "and its state folder" says "would write them to /var/lib/$(sed -n 's/^StateDirectory=//p' "$unit")"
+check "and name who may send" says '"allow":["10.0.0.0/8","172.16.0.0/12","192.168.0.0/16"]'
+check "and its state folder" says "\"dir\":\"$dir/var/lib/$(sed -n 's/^StateDirectory=//p' "$unit")\""
 if command -v systemd-analyze >/dev/null; then
 	sed "s#^ExecStart=[^ ]*#ExecStart=$PANICLAB#" "$unit" >"$dir/paniclab-serve.service"
 	cp "$socket" "$dir"

@@ -369,6 +369,45 @@ static void a_folder_of_root_is_an_error(void **state)
 	assert_true(child(become_without_a_folder, *state));
 }
 
+static void barred_by(const struct confine_user *u, const char *dir, const char *by)
+{
+	char line[512], want[300];
+	struct pl_error *err = confine_check_way(dir, u);
+
+	snprintf(want, sizeof want, "(%s does not let it through)", by);
+	NEED(err && pl_error_exit_code(err) == 3 && strstr(pl_error_line(err, line, sizeof line), want));
+	pl_error_free(err);
+	NEED((err = confine_make_dir(dir, u)) != NULL);
+	pl_error_free(err);
+}
+
+static void look_for_the_way(const char *dir)
+{
+	struct confine_user u;
+	struct stat st;
+
+	NEED(chmod(dir, 0755) == 0 && confine_find_user("nobody", &u) == NULL);
+	NEED(mkdir(below(dir, "open"), 0755) == 0 && mkdir(below(dir, "open/shut"), 0700) == 0);
+	NEED(confine_check_way(below(dir, "open/new/dumps"), &u) == NULL);
+	/* Whether it may be written to is another question. */
+	NEED(confine_check_way(below(dir, "open/shut"), &u) == NULL);
+	barred_by(&u, below(dir, "open/shut/dumps"), below(dir, "open/shut"));
+	barred_by(&u, below(dir, "open/shut/new/dumps/"), below(dir, "open/shut"));
+	NEED(lstat(below(dir, "open/shut/dumps"), &st) < 0 && lstat(below(dir, "open/shut/new"), &st) < 0);
+	NEED(chdir(dir) == 0 && confine_check_way("dumps", &u) == NULL);
+	barred_by(&u, "open//shut//dumps", "open//shut");
+	NEED(chdir("open/shut") == 0);
+	barred_by(&u, "dumps", "the current folder");
+	NEED(geteuid() == 0);
+}
+
+static void a_folder_in_the_way_is_named(void **state)
+{
+	if (geteuid() != 0 || !getpwnam("nobody"))
+		skip_because("only root can become nobody");
+	assert_true(child(look_for_the_way, *state));
+}
+
 static void one_is_oneself_already(void **state)
 {
 	struct confine_user u;
@@ -399,6 +438,7 @@ int main(void)
 		cmocka_unit_test(some_users_cannot_be_become),
 		IN_DIR(root_becomes_somebody_for_good),
 		IN_DIR(a_folder_of_root_is_an_error),
+		IN_DIR(a_folder_in_the_way_is_named),
 		IN_DIR(one_is_oneself_already),
 	};
 
