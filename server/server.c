@@ -21,7 +21,7 @@
 #define BEHIND_MAX PL_SECOND
 /* Ended transfers that still answer, beside those under way. */
 #define LINGERING_MAX 256
-/* Unpacking is worth a core each; the receiving thread has one to itself. */
+/* Unpacking is worth a core each; while one waits for the disk another can work. */
 #define WORKERS_MAX 4
 /* A gzip stream of 1 GiB can hold 1 TiB: whoever stops the server doesn't wait for all of it. */
 #define STOP_PATIENCE (20 * PL_SECOND)
@@ -104,7 +104,7 @@ static unsigned worker_count(void)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-	return cores <= 2 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : (unsigned)cores - 1;
+	return cores < 2 ? 2 : cores > WORKERS_MAX ? WORKERS_MAX : (unsigned)cores;
 }
 
 static struct pl_error *make_parts(struct server *s, const struct server_config *c)
