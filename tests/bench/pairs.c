@@ -87,7 +87,7 @@ static struct pl_error *run_serve(const struct bench *b, struct load *l, struct 
 static struct pl_error *run_crowd(const struct bench *b, const struct load *l, double *rate, double *spread)
 {
 	static struct guest_config guests[LOAD_MAX];
-	struct crowd_result r;
+	struct crowd_result r = {0};
 	struct serve serve;
 	struct pl_error *e = serve_start(&serve, b, NULL, b->core);
 	for (unsigned i = 0; i < l->guests; i++) {
