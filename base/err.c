@@ -212,6 +212,14 @@ const char *pl_error_line(const struct pl_error *e, char *out, size_t size)
 	return out;
 }
 
+const char *pl_error_brief(const struct pl_error *e, char *out, size_t size)
+{
+	const char *why = pl_error_reason(e);
+
+	snprintf(out, size, "%s%s%s", pl_error_what(e), why ? ": " : "", why ? why : "");
+	return out;
+}
+
 int pl_error_exit_code(const struct pl_error *e)
 {
 	if (e == NULL)

@@ -86,6 +86,9 @@ const char *pl_error_chain(const struct pl_error *e); /* "outer: inner", NULL if
  */
 const char *pl_error_line(const struct pl_error *e, char *out, size_t size);
 
+/** Only "WHAT: WHY", for where there is little room; cut at size. Returns out. */
+const char *pl_error_brief(const struct pl_error *e, char *out, size_t size);
+
 /** The process's exit code for this error; 0 for NULL. */
 int pl_error_exit_code(const struct pl_error *e);
 

@@ -25,3 +25,12 @@ void pl_log(const struct pl_log *log, enum pl_log_level level, const char *fmt, 
 	free(safe);
 	free(message);
 }
+
+void pl_log_error(const struct pl_log *log, struct pl_error *err)
+{
+	char line[512];
+
+	if (err)
+		pl_log(log, PL_LOG_WARN, "%s", pl_error_line(err, line, sizeof line));
+	pl_error_free(err);
+}

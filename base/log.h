@@ -26,4 +26,8 @@ struct pl_log {
 
 void pl_log(const struct pl_log *log, enum pl_log_level level, const char *fmt, ...) PL_PRINTF(3, 4);
 
+/** A warning of an error that stops nothing, as pl_error_line() has it. Takes the error; NULL says nothing.
+ */
+void pl_log_error(const struct pl_log *log, struct pl_error *err);
+
 #endif

@@ -42,15 +42,6 @@ static int64_t follow(struct keep *k, uint8_t *scratch)
 
 /* ---- the end ----------------------------------------------------------------------- */
 
-static void log_error(struct keep *k, struct pl_error *err)
-{
-	char line[256];
-
-	if (err)
-		pl_log(k->place->log, PL_LOG_WARN, "%s", pl_error_line(err, line, sizeof line));
-	pl_error_free(err);
-}
-
 static void set_reason(struct keep *k, const char *reason)
 {
 	snprintf(k->result.reason, sizeof k->result.reason, "%s", reason);
@@ -69,7 +60,7 @@ static void write_note(struct keep *k, uint64_t size)
 	k->note.size = size;
 	k->note.gzip = k->unchecked ? NULL : server_gzip_name(k->result.gzip);
 	k->note.core = k->core.now[0] ? k->core.now : NULL;
-	log_error(k, note_write(k->place->dir_fd, k->sink->now, &k->note));
+	pl_log_error(k->place->log, note_write(k->place->dir_fd, k->sink->now, &k->note));
 }
 
 /* It has its last name. */
@@ -102,15 +93,11 @@ static void abandon(struct keep *k)
 /* The file can't be made durable, or can't have its name: as with any other error of the disk. */
 static void commit_failed(struct keep *k, struct pl_error *err)
 {
-	const char *why = pl_error_reason(err);
-	char reason[KEEP_REASON_MAX];
-
-	snprintf(reason, sizeof reason, "%s%s%s", pl_error_what(err), why ? ": " : "", why ? why : "");
+	pl_error_brief(err, k->result.reason, sizeof k->result.reason);
 	pl_error_free(err);
-	set_reason(k, reason);
 	k->result.code = k->sink->code;
 	k->note.why = k->sink->why;
-	log_error(k, sink_set_aside(k->sink));
+	pl_log_error(k->place->log, sink_set_aside(k->sink));
 	keep_incomplete(k);
 }
 
@@ -123,7 +110,7 @@ static void commit(struct keep *k)
 	if (!r.whole) {
 		set_reason(k, r.reason);
 		k->note.why = r.why;
-		log_error(k, sink_set_aside(k->sink));
+		pl_log_error(k->place->log, sink_set_aside(k->sink));
 		keep_incomplete(k);
 		return;
 	}

@@ -90,16 +90,6 @@ static struct pl_error *open_dir(struct server *s, const char *dir)
 	return NULL;
 }
 
-static void settle_leftovers(const struct server *s)
-{
-	char line[256];
-	struct pl_error *err = leftover_settle(s->place.keep.dir_fd, s->place.keep.log);
-
-	if (err)
-		pl_log(s->place.keep.log, PL_LOG_WARN, "%s", pl_error_line(err, line, sizeof line));
-	pl_error_free(err);
-}
-
 static unsigned worker_count(void)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -123,7 +113,7 @@ static struct pl_error *make_parts(struct server *s, const struct server_config 
 	if (!err)
 		err = workers_create(worker_count(), &s->place.keep.workers);
 	if (!err)
-		settle_leftovers(s);
+		pl_log_error(s->place.keep.log, leftover_settle(s->place.keep.dir_fd, s->place.keep.log));
 	return err;
 }
 
@@ -391,7 +381,7 @@ static void take_packet(struct server *s, const struct udp_packet *u, int64_t no
 		take_wrq(s, u->from, &p, t, now);
 }
 
-/* *now is moved on when there was something. */
+/* *now becomes the time at which it had looked. */
 static struct pl_error *receive(struct server *s, size_t *count, int64_t *now)
 {
 	enum udp_waiting waiting = s->receiving > 0 && !is_busy(s, *now) ? UDP_BLOCK : UDP_NOW;

@@ -224,16 +224,10 @@ static void give_last_order(struct transfer *t, enum keep_order order, enum note
 /* The name changes at once: the same guest may begin the same file again. */
 static void abandon(struct transfer *t, enum note_why why)
 {
-	char line[256];
-	struct pl_error *err;
-
 	if (t->ending || !t->keep.added)
 		return;
 	pl_error_free(flush(t));
-	err = sink_set_aside(&t->sink);
-	if (err)
-		pl_log(t->place->keep.log, PL_LOG_WARN, "%s", pl_error_line(err, line, sizeof line));
-	pl_error_free(err);
+	pl_log_error(t->place->keep.log, sink_set_aside(&t->sink));
 	give_last_order(t, KEEP_ABANDON, why);
 }
 
@@ -241,9 +235,8 @@ static void abandon(struct transfer *t, enum note_why why)
 static void fail(struct transfer *t, struct pl_error *err, int64_t now, struct session_step *step)
 {
 	char reason[SESSION_REASON_MAX];
-	const char *why = pl_error_reason(err);
 
-	snprintf(reason, sizeof reason, "%s%s%s", pl_error_what(err), why ? ": " : "", why ? why : "");
+	pl_error_brief(err, reason, sizeof reason);
 	pl_error_free(err);
 	*step = session_fail(&t->session, t->sink.code, reason, now);
 	abandon(t, t->sink.why);

@@ -66,12 +66,7 @@ static struct pl_error *become_user(struct serve_options *o)
 /* From here on it is a stranger's packets that decide what this process does. */
 static void confine(const struct serve_options *o, const struct pl_log *log)
 {
-	char line[512];
-	struct pl_error *err = serve_service_ready();
-
-	if (err)
-		pl_log(log, PL_LOG_WARN, "%s", pl_error_line(err, line, sizeof line));
-	pl_error_free(err);
+	pl_log_error(log, serve_service_ready());
 	confine_restrict(o->dir, log);
 }
 
