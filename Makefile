@@ -50,20 +50,21 @@ submake = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,$(JOBS))
 
 # ---- layers: a folder is a library; the lists say what a layer may use ------
 
-LAYERS := cmd run report fusion guest config host core server base
+LAYERS := cmd run report fusion guest config host macos core server base
 dir_base := base
 dir_server := server
-$(foreach l,cmd run report fusion guest config host core,$(eval dir_$(l) := orchestrator/$(l)))
+$(foreach l,cmd run report fusion guest config host macos core,$(eval dir_$(l) := orchestrator/$(l)))
 
 uses_base   :=
 uses_server := base
 uses_core   := base
 uses_config := base
 uses_host   := base
+uses_macos  := base
 uses_fusion := config base
 uses_guest  := config base
 uses_report := base
-uses_run    := report fusion guest config host core server base
+uses_run    := report fusion guest config host macos core server base
 uses_cmd    := run $(uses_run)
 
 define layer
