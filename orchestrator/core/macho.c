@@ -6,7 +6,6 @@
 #define MAGIC_64 UINT32_C(0xfeedfacf)
 #define MAGIC_32 UINT32_C(0xfeedface)
 #define FAT_MAGIC UINT32_C(0xcafebabe)
-#define FAT_MAX 32 /* more slices than that is a Java class file */
 
 #define FLAVOR_X86_32 1
 #define FLAVOR_X86_64 4
@@ -206,30 +205,36 @@ void macho_uuid_text(const uint8_t uuid[16], char out[static 37])
 	}
 }
 
-bool macho_fat_slice(const void *data, size_t size, uint64_t *offset, uint64_t *length)
+size_t macho_fat_slices(const void *data, size_t size, struct macho_slice ret[static MACHO_SLICES_MAX])
 {
 	struct pl_reader r = pl_reader_be(data, size);
 	uint32_t m = pl_read_u32(&r);
 	uint32_t count = pl_read_u32(&r);
-	bool found = false;
 
-	if (m != FAT_MAGIC || count == 0 || count > FAT_MAX)
-		return false;
+	if (m != FAT_MAGIC || count > MACHO_SLICES_MAX)
+		return 0;
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t cpu = pl_read_u32(&r);
-		pl_read_skip(&r, 4);
-		uint32_t at = pl_read_u32(&r);
-		uint32_t len = pl_read_u32(&r);
+		ret[i].cpu_type = pl_read_u32(&r);
+		pl_read_skip(&r, 4); /* cpusubtype */
+		ret[i].offset = pl_read_u32(&r);
+		ret[i].length = pl_read_u32(&r);
 		pl_read_skip(&r, 4); /* alignment */
-		if (!pl_reader_ok(&r))
-			return false;
-		if (found && cpu != MACHO_CPU_X86_64)
-			continue;
-		*offset = at;
-		*length = len;
-		found = true;
-		if (cpu == MACHO_CPU_X86_64)
-			break;
 	}
-	return found;
+	return pl_reader_ok(&r) ? count : 0;
+}
+
+bool macho_fat_slice(const void *data, size_t size, uint64_t *offset, uint64_t *length)
+{
+	struct macho_slice slices[MACHO_SLICES_MAX];
+	size_t count = macho_fat_slices(data, size, slices);
+	size_t best = 0;
+
+	if (count == 0)
+		return false;
+	for (size_t i = count; i-- > 0;)
+		if (slices[i].cpu_type == MACHO_CPU_X86_64)
+			best = i;
+	*offset = slices[best].offset;
+	*length = slices[best].length;
+	return true;
 }

@@ -120,10 +120,22 @@ const char *const *macho_register_names(bool is_64);
 /** 16 bytes as "A5A5C0DE-1111-3222-8333-0123456789AB"; out holds 37 bytes. */
 void macho_uuid_text(const uint8_t uuid[16], char out[static 37]);
 
+#define MACHO_SLICES_MAX 32 /* more slices than that is a Java class file */
+
+/* One architecture of a fat file. */
+struct macho_slice {
+	uint32_t cpu_type;
+	uint64_t offset;
+	uint64_t length;
+};
+
 /**
- * A fat file (0xcafebabe, big-endian): where its x86_64 slice is, or its first
- * one. False when it is not a fat file or the table does not fit.
+ * All of a fat file (0xcafebabe, big-endian); the count, 0 when it is not a fat
+ * file or the table does not fit. Not compared with the file's length.
  */
+size_t macho_fat_slices(const void *data, size_t size, struct macho_slice ret[static MACHO_SLICES_MAX]);
+
+/** Where a fat file's x86_64 slice is, or its first one; false as above. */
 bool macho_fat_slice(const void *data, size_t size, uint64_t *offset, uint64_t *length);
 
 #endif
