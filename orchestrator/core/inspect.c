@@ -109,20 +109,20 @@ static struct pl_error *compare_uuid(struct inspect *in, const struct panic_text
 	return inspect_warn(in, "the panic text is of another kernel: UUID %s", p->kernel_uuid);
 }
 
-struct pl_error *inspect_panic(struct inspect *in, const char *text, size_t size, bool *found)
+struct pl_error *inspect_panic(struct inspect *in, const char *text, size_t size, struct inspect_found *found)
 {
 	struct panic_text p;
 	json_t *o = NULL;
 	struct pl_error *e = panic_text_parse(text, size, &p);
 
-	*found = !e && p.found;
-	if (*found)
+	*found = (struct inspect_found){.panic = !e && p.found, .report = p.report};
+	if (found->panic)
 		e = panic_text_json(&p, &o);
-	if (*found && !e)
+	if (found->panic && !e)
 		e = inspect_check(json_object_set_new(in->doc, "panic", o) |
 				  json_object_set_new(in->doc, "panic_text", core_json_text(text, size)) |
 				  set_from_panic(in->doc, &p));
-	if (*found && !e)
+	if (found->panic && !e)
 		e = compare_uuid(in, &p);
 	panic_text_deinit(&p);
 	return e;
@@ -159,11 +159,10 @@ static bool looks_like_vmx(const struct inspect *in)
 	return found == 2;
 }
 
-static bool looks_like_report(const struct inspect *in, const char *text, size_t size)
+/* The heads of plain reports; those in JSON are known by having been read as such. */
+static bool looks_like_report(const struct inspect *in)
 {
-	return memmem(text, size, "\"macOSPanicString\"", strlen("\"macOSPanicString\"")) ||
-	       memmem(text, size, "\"panicString\"", strlen("\"panicString\"")) ||
-	       head_has(in, "*** Panic Report ***") || head_has(in, "Interval Since Last Panic Report:") ||
+	return head_has(in, "*** Panic Report ***") || head_has(in, "Interval Since Last Panic Report:") ||
 	       head_has(in, "Anonymous UUID:");
 }
 
@@ -171,15 +170,15 @@ static struct pl_error *inspect_text(struct inspect *in)
 {
 	size_t size = in->bytes < INSPECT_TEXT_MAX ? (size_t)in->bytes : INSPECT_TEXT_MAX;
 	char *text = malloc(size + 1);
-	bool found = false;
+	struct inspect_found found = {0};
 
 	if (!text)
 		return pl_error_nomem();
 	size = inspect_read(in->fd, in->bytes - size, text, size);
 	struct pl_error *e = inspect_panic(in, text, size, &found);
-	if (!e && found)
-		e = inspect_check(
-			set_kind(in, looks_like_report(in, text, size) ? "panic-report" : "panic-log"));
+	bool report = found.report || looks_like_report(in);
+	if (!e && found.panic)
+		e = inspect_check(set_kind(in, report ? "panic-report" : "panic-log"));
 	free(text);
 	return e;
 }

@@ -89,7 +89,7 @@ static struct pl_error *set_warnings(
 static struct pl_error *describe(
 	struct inspect *in, const struct core_file *c, const struct core_identity *id)
 {
-	bool found;
+	struct inspect_found found;
 	int bad = json_object_set_new(in->doc, "arch", json_string(macho_arch(c->header.cpu_type)));
 
 	bad |= set_identity(in->doc, id) | set_memory(in->doc, c) | set_threads(in->doc, c);

@@ -60,7 +60,7 @@ static int set_format(json_t *doc, const struct kdumpimg *k)
 
 static struct pl_error *read_log(struct inspect *in, const struct kdumpimg *i)
 {
-	bool found;
+	struct inspect_found found;
 	size_t size = i->log_length < CORE_PANIC_MAX ? (size_t)i->log_length : CORE_PANIC_MAX;
 
 	if (size == 0 || (i->flags & KDUMPIMG_LOG_ENCRYPTED))

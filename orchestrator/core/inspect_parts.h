@@ -33,11 +33,17 @@ struct pl_error *inspect_gzip(struct inspect *in) PL_MUST_USE;
 struct pl_error *inspect_macho(struct inspect *in, uint64_t offset) PL_MUST_USE;
 struct pl_error *inspect_image(struct inspect *in) PL_MUST_USE;
 
+struct inspect_found {
+	bool panic;  /* there was one at all */
+	bool report; /* in the JSON of a report */
+};
+
 /**
  * Sets "panic", "panic_text" and what the panic says of the kernel, where the
- * document does not say it yet. *found tells if there was a panic at all.
+ * document does not say it yet.
  */
-struct pl_error *inspect_panic(struct inspect *in, const char *text, size_t size, bool *found) PL_MUST_USE;
+struct pl_error *inspect_panic(
+	struct inspect *in, const char *text, size_t size, struct inspect_found *found) PL_MUST_USE;
 
 /** Sets kernel_version, xnu, variant. 0 or -1. */
 int inspect_set_version(json_t *doc, const struct kernel_version *v);

@@ -54,14 +54,14 @@ static int set_kext(json_t *o, const struct panic_kext *k)
 }
 
 /* A kext's dependencies have none themselves: two levels. */
-static json_t *dependencies(const struct panic_kext *k)
+static json_t *dependencies(const struct panic_kext *kext, size_t count)
 {
 	json_t *list = json_array();
 	int failed = list ? 0 : -1;
 
-	for (size_t i = 0; i < k->dependency_count && !failed; i++) {
+	for (size_t i = 0; i < count && !failed; i++) {
 		json_t *o = json_object();
-		failed = append(list, o, set_kext(o, &k->dependencies[i]));
+		failed = append(list, o, set_kext(o, &kext[i]));
 	}
 	if (!failed)
 		return list;
@@ -77,7 +77,8 @@ static json_t *kexts(const struct panic_text *p)
 	for (size_t i = 0; i < p->kext_count && !failed; i++) {
 		json_t *o = json_object();
 		int bad = set_kext(o, &p->kexts[i]);
-		bad |= json_object_set_new(o, "dependencies", dependencies(&p->kexts[i]));
+		bad |= json_object_set_new(o, "dependencies",
+			dependencies(p->kexts[i].dependencies, p->kexts[i].dependency_count));
 		failed = append(list, o, bad);
 	}
 	if (!failed)
@@ -153,6 +154,9 @@ static int set_lists(json_t *o, const struct panic_text *p)
 {
 	int bad = json_object_set_new(o, "backtrace", backtrace(p));
 	bad |= json_object_set_new(o, "kexts", kexts(p));
+	if (p->dependency_count > 0)
+		bad |= json_object_set_new(
+			o, "dependencies", dependencies(p->dependencies, p->dependency_count));
 	bad |= json_object_set_new(o, "loaded_kexts", loaded(p));
 	bad |= json_object_set_new(o, "not_understood", not_understood(p));
 	bad |= core_json_set_count(o, "lines_not_understood", p->lines_unknown);

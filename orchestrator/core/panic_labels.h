@@ -15,10 +15,13 @@ enum panic_label_kind {
 	LABEL_HEX,  /* an address */
 	LABEL_DECIMAL,
 	LABEL_UUID,
-	LABEL_LOADED, /* the list of loaded kexts follows */
-	LABEL_KEXT,   /* "TIME: name version ..." */
-	LABEL_TASK,   /* "0x...: 3 threads: pid 1: name" */
-	LABEL_KNOWN,  /* understood, and of no use here */
+	LABEL_LOADED,  /* the list of loaded kexts follows */
+	LABEL_KEXTS,   /* the kexts in the backtrace follow */
+	LABEL_THREADS, /* a table of threads follows */
+	LABEL_PROFILE, /* the reporter's list of hardware follows, to the end */
+	LABEL_KEXT,    /* "TIME: name version ..." */
+	LABEL_TASK,    /* "0x...: 3 threads: pid 1: name" */
+	LABEL_KNOWN,   /* understood, and of no use here */
 };
 
 struct panic_label {

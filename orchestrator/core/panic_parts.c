@@ -103,6 +103,13 @@ static bool is_name(struct panic_piece s)
 	return is_word(s, NAME_MAX_LEN);
 }
 
+/* "org.example.kext + 4660": xnu has no symbol there, and counts from the kext's start, in decimal. */
+static bool frame_in_kext(struct panic_piece rest, struct panic_piece *image, uint64_t *offset)
+{
+	return take_until(&rest, " + ", image) && is_name(*image) && memchr(image->p, '.', image->len) &&
+	       !panic_piece_starts(rest, "0x") && panic_piece_number(&rest, 10, offset) && rest.len == 0;
+}
+
 /* "image : symbol + 0xoff", each part optional; anything else is another writer's. */
 static struct pl_error *frame_symbol(struct panic_piece rest, struct panic_frame *f)
 {
@@ -111,6 +118,11 @@ static struct pl_error *frame_symbol(struct panic_piece rest, struct panic_frame
 
 	if (rest.len == 0 || *rest.p == '(')
 		return NULL;
+	if (frame_in_kext(rest, &image, &f->offset.value)) {
+		f->offset.known = true;
+		return panic_piece_dup(image, &f->image);
+	}
+	image = (struct panic_piece){0};
 	if (take_until(&rest, " : ", &image))
 		image = panic_piece_trim(image);
 	if (take_until(&rest, " + ", &symbol)) {
@@ -194,6 +206,19 @@ struct pl_error *panic_frame_parse(struct panic_piece line, struct panic_frame *
 	return e;
 }
 
+bool panic_kext_place(struct panic_piece line, struct panic_kext *k)
+{
+	struct panic_piece s = panic_piece_trim(line);
+
+	if (!panic_piece_skip(&s, "@") || !panic_piece_number(&s, 16, &k->start.value))
+		return false;
+	k->start.known = true;
+	/* the second is how a web page writes the first */
+	if (panic_piece_skip(&s, "->") || panic_piece_skip(&s, "-&gt;"))
+		k->end.known = panic_piece_number(&s, 16, &k->end.value);
+	return true;
+}
+
 struct pl_error *panic_kext_parse(struct panic_piece line, struct panic_kext *ret, bool *is, bool *dependency)
 {
 	struct panic_kext k = {0};
@@ -205,11 +230,9 @@ struct pl_error *panic_kext_parse(struct panic_piece line, struct panic_kext *re
 	      version.len <= NAME_MAX_LEN;
 	if (*is && panic_piece_skip(&s, "[") && take_until(&s, "]", &uuid))
 		kernel_uuid_parse(uuid.p, uuid.len, k.uuid);
-	*is = *is && panic_piece_skip(&s, "@") && panic_piece_number(&s, 16, &k.start.value);
+	*is = *is && (panic_kext_place(s, &k) || (s.len == 0 && memchr(id.p, '.', id.len)));
 	if (!*is)
 		return NULL;
-	k.start.known = true;
-	k.end.known = panic_piece_skip(&s, "->") && panic_piece_number(&s, 16, &k.end.value);
 	struct pl_error *e = panic_piece_dup(id, &k.id);
 	if (!e)
 		e = panic_piece_dup(version, &k.version);
@@ -277,6 +300,18 @@ static struct panic_piece until_remark(struct panic_piece s)
 	return s;
 }
 
+/* One word; behind a tab also several, as "20.4.1 55996". */
+static bool is_version(struct panic_piece s, bool tab)
+{
+	size_t end = 0;
+
+	if (!tab)
+		return is_name(s);
+	while (end < s.len && isprint((unsigned char)s.p[end]))
+		end++;
+	return s.len > 0 && end == s.len && s.len <= NAME_MAX_LEN;
+}
+
 struct pl_error *panic_loaded_parse(struct panic_piece line, struct panic_loaded *ret, bool *is)
 {
 	struct panic_piece s = panic_piece_trim(line), id = {s.p, 0};
@@ -285,8 +320,9 @@ struct pl_error *panic_loaded_parse(struct panic_piece line, struct panic_loaded
 	while (id.len < s.len && !isspace((unsigned char)s.p[id.len]))
 		id.len++;
 	advance(&s, id.len);
+	bool tab = panic_piece_starts(s, "\t");
 	s = until_remark(panic_piece_trim(s));
-	*is = is_name(id) && is_name(s) && id.p[id.len - 1] != ':';
+	*is = is_name(id) && is_version(s, tab) && id.p[id.len - 1] != ':';
 	if (!*is)
 		return NULL;
 	struct pl_error *e = panic_name_expand(id, &l.id);
@@ -332,24 +368,37 @@ static size_t quote_at_end(struct panic_piece s)
 	return curly ? 3 : 0;
 }
 
+/* Without the quotes around all of it, which xnu prints until 11 and kexts ever since. */
+static struct panic_piece unquoted(struct panic_piece s)
+{
+	struct panic_piece inner = s;
+	size_t quote = quote_at_end(s);
+
+	if (quote == 0 || !(panic_piece_skip(&inner, "\"") || panic_piece_skip(&inner, "\xe2\x80\x9c")) ||
+		inner.len < quote)
+		return s;
+	inner.len -= quote;
+	return inner;
+}
+
 bool panic_message_split(struct panic_piece message, struct panic_piece *text, struct panic_piece *source)
 {
 	const char *end = message.p + message.len;
 
 	for (size_t i = message.len; i-- > 1;) {
 		struct panic_piece before = {message.p, i};
-		size_t quote = message.p[i] == '@' ? quote_at_end(before) : 0;
-		if (message.p[i] != '@' || (quote == 0 && before.p[i - 1] != ' '))
+		if (message.p[i] != '@' || (quote_at_end(before) == 0 && before.p[i - 1] != ' '))
 			continue;
 		size_t len = source_length(message.p + i + 1, end);
 		if (len == 0)
 			continue;
 		*source = (struct panic_piece){message.p + i + 1, len};
-		*text = (struct panic_piece){message.p, i - (quote ? quote : 1)};
-		if (quote && !panic_piece_skip(text, "\""))
-			panic_piece_skip(text, "\xe2\x80\x9c");
+		if (before.p[i - 1] == ' ')
+			before.len--;
+		*text = unquoted(before);
 		return true;
 	}
+	*text = unquoted(message);
 	return false;
 }
 

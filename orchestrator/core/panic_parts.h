@@ -32,26 +32,31 @@ struct pl_error *panic_piece_dup(struct panic_piece s, char **ret) PL_MUST_USE;
  */
 
 /**
- * "0xFRAME : 0xADDR [image : symbol + 0xoff]", i386's "(0x.. 0x..)" arguments
+ * "0xFRAME : 0xADDR [image : symbol + 0xoff]" or "[image + OFF]", decimal, for a
+ * kext without symbols; i386's "(0x.. 0x..)" arguments
  * skipped, or arm64's "lr: 0xADDR  fp: 0xFRAME". The first also in the middle of
  * a line; noise is set when the line holds anything else.
  */
 struct pl_error *panic_frame_parse(struct panic_piece line, struct panic_frame *ret, bool *is) PL_MUST_USE;
 
-/** "[dependency: ]id(version)[UUID]@start[->end]". */
+/** "[dependency: ]id(version)[UUID][@start[->end]]"; without "@" the id needs a dot. */
 struct pl_error *panic_kext_parse(
 	struct panic_piece line, struct panic_kext *ret, bool *is, bool *dependency) PL_MUST_USE;
+
+/** "@start[->end]": what a mail put on the line behind. False: it is not that. */
+bool panic_kext_place(struct panic_piece line, struct panic_kext *k);
 
 /** A kext's name with Apple's abbreviations (">usb.!UHub") written out. */
 struct pl_error *panic_name_expand(struct panic_piece id, char **ret) PL_MUST_USE;
 
-/** "id<space>version" below "loaded kexts:"; writes the abbreviations of the id out. */
+/** "id<TAB>version", or spaces between, below "loaded kexts:"; writes the abbreviations of the id out. */
 struct pl_error *panic_loaded_parse(struct panic_piece line, struct panic_loaded *ret, bool *is) PL_MUST_USE;
 
 /**
  * Where the message ends: `"text"@/path/file.c:12` (until 11, and kexts) or
  * `text @file.c:12` (12 and later); the last such mark at the end of a line
- * counts, so quotes and @ within the text do no harm. False: no source.
+ * counts, so quotes and @ within the text do no harm. Quotes around all of the
+ * text are taken off. False: no source, and *text is all of the message.
  */
 bool panic_message_split(struct panic_piece message, struct panic_piece *text, struct panic_piece *source);
 

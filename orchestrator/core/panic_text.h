@@ -33,12 +33,12 @@ struct panic_frame {
 	uint64_t frame;
 	uint64_t address;
 	char *image;                 /* "mach_kernel", a bundle id, or NULL */
-	char *symbol;                /* NULL without keepsyms=1 */
-	struct panic_address offset; /* from the symbol */
+	char *symbol;                /* NULL without keepsyms=1, and for a kext without symbols */
+	struct panic_address offset; /* from the symbol, else from the image's start */
 	bool noise;                  /* the line held other things too */
 };
 
-/* "id(version)[UUID]@start->end"; dependencies have no end before macOS 10.15. */
+/* "id(version)[UUID]@start->end"; dependencies have no end before macOS 10.15, excerpts no start. */
 struct panic_kext {
 	char *id;
 	char *version;
@@ -58,6 +58,8 @@ struct panic_loaded {
 struct panic_text {
 	bool found;    /* any part of a panic was there */
 	bool complete; /* from its first line to the uptime */
+	bool report;   /* it was in the JSON of a report, whole or damaged */
+	bool debugger; /* "Debugger called: <string>" without a panic */
 	char *string;  /* the message, without quotes and source */
 	int cpu;       /* -1 unknown */
 	struct panic_address caller;
@@ -67,6 +69,8 @@ struct panic_text {
 	size_t frame_count;
 	struct panic_kext *kexts; /* of the backtrace */
 	size_t kext_count;
+	struct panic_kext *dependencies; /* of a kext whose own line is cut off */
+	size_t dependency_count;
 	struct panic_loaded *loaded;
 	size_t loaded_count;
 
@@ -100,9 +104,9 @@ void panic_text_deinit(struct panic_text *p);
 
 /**
  * The `panic` object of `inspect --json`, a new reference: string, cpu, caller,
- * source, process, boot_args, backtrace, kexts, signature (with signature_title
- * and signature_class: signature.h) and so on; what is not known is
- * left out. Bytes that are not UTF-8, and NULs, become U+FFFD.
+ * source, process, boot_args, backtrace, kexts, dependencies (of a kext that was cut
+ * off), signature (with signature_title and signature_class: signature.h) and so
+ * on; what is not known is left out. Bytes that are not UTF-8, and NULs, become U+FFFD.
  */
 struct pl_error *panic_text_json(const struct panic_text *p, json_t **ret) PL_MUST_USE;
 

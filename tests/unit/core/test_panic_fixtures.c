@@ -145,6 +145,7 @@ static void render(struct pl_buf *out, const char *raw, size_t size)
 		say_key(out, o, first[i]);
 	say_frames(out, json_object_get(o, "backtrace"));
 	say_kexts(out, "kext", json_object_get(o, "kexts"));
+	say_kexts(out, "cut_dependency", json_object_get(o, "dependencies"));
 	say_kexts(out, "loaded", json_object_get(o, "loaded_kexts"));
 	say_unknown(out, json_object_get(o, "not_understood"));
 	if (p.other_panics > 0)

@@ -241,7 +241,9 @@ static void starts_in_the_middle(void **state)
 	assert_int_equal(p.cpu, -1);
 	assert_int_equal(p.kext_count, 0);
 	assert_string_equal(p.process, "kextload");
-	assert_int_equal(p.lines_unknown, 1); /* whose dependency? */
+	assert_int_equal(p.dependency_count, 1); /* of whom is not said */
+	assert_string_equal(p.dependencies[0].id, "com.apple.iokit.X");
+	assert_int_equal(p.lines_unknown, 0);
 }
 
 static void finds_nothing_where_nothing_is(void **state)
