@@ -181,6 +181,42 @@ struct pl_error *pl_fs_write(const char *path, const void *data, size_t size, mo
 	return pl_error_at(e, "%s", path);
 }
 
+static struct pl_error *keep_owner(int fd, const struct stat *old)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return pl_error_errno(PL_ERR_LAB, errno, "cannot look at the new file");
+	if (st.st_uid == old->st_uid && st.st_gid == old->st_gid)
+		return NULL;
+	if (fchown(fd, old->st_uid, old->st_gid) < 0)
+		return pl_error_errno(PL_ERR_LAB, errno, "cannot keep its owner");
+	return NULL;
+}
+
+static struct pl_error *replace(const char *path, const void *data, size_t size)
+{
+	struct stat old;
+	if (stat(path, &old) < 0)
+		return pl_error_errno(PL_ERR_LAB, errno, "cannot look at it");
+	struct draft d;
+	struct pl_error *e = draft_begin_path(&d, path);
+	if (e != NULL)
+		return e;
+	e = keep_owner(d.fd, &old);
+	if (e == NULL)
+		e = pl_fs_write_all(d.fd, data, size);
+	return draft_end_path(&d, old.st_mode & 07777, e);
+}
+
+struct pl_error *pl_fs_replace(const char *path, const void *data, size_t size)
+{
+	char *real = realpath(path, NULL);
+	struct pl_error *e = real == NULL ? pl_error_errno(PL_ERR_LAB, errno, "cannot open it")
+					  : replace(real, data, size);
+	free(real);
+	return pl_error_at(e, "%s", path);
+}
+
 struct pl_error *pl_fs_write_new(int dir, const char *name, const void *data, size_t size, mode_t mode)
 {
 	struct draft d;

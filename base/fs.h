@@ -22,6 +22,9 @@ struct pl_error *pl_fs_read(const char *path, struct pl_buf *b) PL_MUST_USE;
  */
 struct pl_error *pl_fs_write(const char *path, const void *data, size_t size, mode_t mode) PL_MUST_USE;
 
+/** The same for a file that exists, which keeps its mode, owner and group. Links are followed. */
+struct pl_error *pl_fs_replace(const char *path, const void *data, size_t size) PL_MUST_USE;
+
 /**
  * The same for a new file in an open folder, which replaces nothing: EEXIST if
  * the name is taken. Nothing of it is left on an error (that of the folder's
