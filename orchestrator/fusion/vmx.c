@@ -7,27 +7,7 @@
 
 #include "base/buf.h"
 #include "base/fs.h"
-
-struct span {
-	const char *start;
-	size_t size;
-};
-
-static struct span trim(struct span s)
-{
-	while (s.size && isspace((unsigned char)s.start[0])) {
-		s.start++;
-		s.size--;
-	}
-	while (s.size && isspace((unsigned char)s.start[s.size - 1]))
-		s.size--;
-	return s;
-}
-
-static char *copy(struct span s)
-{
-	return strndup(s.start, s.size);
-}
+#include "orchestrator/fusion/vmx_line.h"
 
 static int hex(char c)
 {
@@ -56,24 +36,7 @@ static void unescape(char *text)
 	*out = '\0';
 }
 
-/* The value behind the equals sign: what is in quotes, else the whole. */
-static struct span value_of(struct span s)
-{
-	const char *end;
-
-	s = trim(s);
-	if (!s.size || s.start[0] != '"')
-		return s;
-	s.start++;
-	s.size--;
-	/* a quote inside is written |22, so the next one ends it */
-	end = memchr(s.start, '"', s.size);
-	if (end)
-		s.size = (size_t)(end - s.start);
-	return s;
-}
-
-static struct pl_error *add(struct vmx *v, size_t *room, struct span key, struct span value)
+static struct pl_error *add(struct vmx *v, size_t *room, const struct vmx_line *line)
 {
 	struct vmx_entry *entry;
 
@@ -87,8 +50,8 @@ static struct pl_error *add(struct vmx *v, size_t *room, struct span key, struct
 		*room = more;
 	}
 	entry = &v->entries[v->count];
-	entry->key = copy(key);
-	entry->value = copy(value);
+	entry->key = strndup(line->key.start, line->key.size);
+	entry->value = strndup(line->value.start, line->value.size);
 	if (!entry->key || !entry->value) {
 		free(entry->key);
 		free(entry->value);
@@ -99,40 +62,17 @@ static struct pl_error *add(struct vmx *v, size_t *room, struct span key, struct
 	return NULL;
 }
 
-static struct pl_error *parse_line(struct vmx *v, size_t *room, struct span line)
-{
-	struct span key, value;
-	const char *equals;
-
-	line = trim(line);
-	if (!line.size || line.start[0] == '#' || memchr(line.start, '\0', line.size))
-		return NULL;
-	equals = memchr(line.start, '=', line.size);
-	if (!equals)
-		return NULL;
-	key = trim((struct span){line.start, (size_t)(equals - line.start)});
-	value = value_of((struct span){equals + 1, line.size - (size_t)(equals + 1 - line.start)});
-	return key.size ? add(v, room, key, value) : NULL;
-}
-
 struct pl_error *vmx_parse(const char *text, size_t size, struct vmx *ret)
 {
-	static const char bom[] = "\xef\xbb\xbf";
-	size_t room = 0, pos = 0;
+	size_t room = 0, pos = vmx_first_line(text, size);
+	struct vmx_line line;
+	struct pl_error *e = NULL;
 
 	memset(ret, 0, sizeof(*ret));
-	if (size >= 3 && !memcmp(text, bom, 3))
-		pos = 3;
-	while (pos < size) {
-		const char *end = memchr(text + pos, '\n', size - pos);
-		size_t n = end ? (size_t)(end - text) - pos : size - pos;
-		struct pl_error *e = parse_line(ret, &room, (struct span){text + pos, n});
-
-		if (e)
-			return e;
-		pos += n + 1;
-	}
-	return NULL;
+	while (!e && vmx_next_line(text, size, &pos, &line))
+		if (line.entry)
+			e = add(ret, &room, &line);
+	return e;
 }
 
 struct pl_error *vmx_load(const char *path, struct vmx *ret)
