@@ -3,11 +3,13 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/text.h"
 #include "orchestrator/cmd/commands.h"
+#include "orchestrator/core/signature_rules.h"
 
 #define LINE_MAX_TEXT 4096 /* bytes of one guest text on the terminal */
 
@@ -46,6 +48,7 @@ static const struct row panic_rows[] = {
 	{"Last kext", "last_loaded_kext"},
 	{"Title", "signature_title"},
 	{"Signature", "signature"},
+	{"Class", "signature_class"},
 	{NULL, NULL},
 };
 
@@ -192,10 +195,15 @@ static void print_text(FILE *out, const char *path, const json_t *doc)
 static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int *exit_code)
 {
 	struct pl_wait wait = {PL_TIME_FOREVER, env->cancel};
+	const char *rules_path = cmd_value(in, "rules");
+	char *rules = NULL;
 	json_t *doc = NULL;
 
 	(void)exit_code;
-	struct pl_error *e = inspect_file(cmd_arg(in, 0), &wait, &doc);
+	struct pl_error *e = rules_path ? signature_rules_load(rules_path, &rules) : NULL;
+	if (!e)
+		e = inspect_file_with(cmd_arg(in, 0), &(struct inspect_options){.rules = rules}, &wait, &doc);
+	free(rules);
 	if (e)
 		return e;
 	if (!env->json)
@@ -206,12 +214,19 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 	return e;
 }
 
+static const struct cmd_option options[] = {
+	{"rules", 0, "FILE", "rules for naming panics, before those that are built in"},
+	{0},
+};
+
 const struct cmd cmd_inspect = {
 	.name = "inspect",
 	.synopsis = "[options] FILE",
 	.summary = "says what a core, image, panic log, kernel, nvram file is and what is in it",
 	.example = "paniclab inspect core-xnu-7195.gz\n"
-		   "paniclab inspect --json Kernel_2024-01-31_mac.panic",
+		   "paniclab inspect --json Kernel_2024-01-31_mac.panic\n"
+		   "paniclab inspect --rules own.rules serial.log",
+	.options = options,
 	.min_args = 1,
 	.max_args = 1,
 	.run = run,

@@ -117,7 +117,7 @@ struct pl_error *inspect_panic(struct inspect *in, const char *text, size_t size
 
 	*found = (struct inspect_found){.panic = !e && p.found, .report = p.report};
 	if (found->panic)
-		e = panic_text_json(&p, &o);
+		e = panic_text_json(&p, in->options->rules, &o);
 	if (found->panic && !e)
 		e = inspect_check(json_object_set_new(in->doc, "panic", o) |
 				  json_object_set_new(in->doc, "panic_text", core_json_text(text, size)) |
@@ -233,7 +233,13 @@ static struct pl_error *inspect_open_file(struct inspect *in)
 
 struct pl_error *inspect_file(const char *path, const struct pl_wait *w, json_t **ret)
 {
-	struct inspect in = {.wait = w};
+	return inspect_file_with(path, &(struct inspect_options){0}, w, ret);
+}
+
+struct pl_error *inspect_file_with(
+	const char *path, const struct inspect_options *options, const struct pl_wait *w, json_t **ret)
+{
+	struct inspect in = {.wait = w, .options = options};
 
 	/* O_NONBLOCK: a FIFO must not hang us; no effect on files */
 	in.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

@@ -41,10 +41,18 @@
 #define INSPECT_GUNZIP_MAX (UINT64_C(512) << 20)
 #define INSPECT_TEXT_MAX ((size_t)16 << 20) /* of a longer log, its end is read */
 
+struct inspect_options {
+	const char *rules; /* of signature_rules_load(), or NULL for those built in */
+};
+
 /**
  * An unknown or damaged file is a result, not an error: kind "unknown". Errors:
  * it cannot be read, it is not a file, time is up. *ret is a new reference.
  */
+struct pl_error *inspect_file_with(const char *path, const struct inspect_options *options,
+	const struct pl_wait *w, json_t **ret) PL_MUST_USE;
+
+/** The same without any options. */
 struct pl_error *inspect_file(const char *path, const struct pl_wait *w, json_t **ret) PL_MUST_USE;
 
 #endif

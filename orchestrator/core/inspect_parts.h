@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/wait.h"
+#include "orchestrator/core/inspect.h"
 #include "orchestrator/core/kernel_version.h"
 
 /* The file's first bytes are looked at to tell its kind. */
@@ -20,6 +21,7 @@ struct inspect {
 	const uint8_t *head; /* at most INSPECT_HEAD */
 	size_t head_size;
 	const struct pl_wait *wait;
+	const struct inspect_options *options;
 	json_t *doc;
 	bool partial; /* of a gzip-core only the beginning was read: what lacks is not lost */
 };

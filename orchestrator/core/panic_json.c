@@ -164,10 +164,10 @@ static int set_lists(json_t *o, const struct panic_text *p)
 	return bad;
 }
 
-static struct pl_error *set_signature(json_t *o, const struct panic_text *p)
+static struct pl_error *set_signature(json_t *o, const struct panic_text *p, const char *rules)
 {
 	struct signature s;
-	struct pl_error *e = signature_make(p, NULL, &s);
+	struct pl_error *e = signature_make(p, rules, &s);
 	int bad = 0;
 
 	if (!e) {
@@ -179,7 +179,7 @@ static struct pl_error *set_signature(json_t *o, const struct panic_text *p)
 	return bad ? pl_error_nomem() : e;
 }
 
-struct pl_error *panic_text_json(const struct panic_text *p, json_t **ret)
+struct pl_error *panic_text_json(const struct panic_text *p, const char *rules, json_t **ret)
 {
 	json_t *o = json_object();
 	int bad = o ? 0 : -1;
@@ -187,7 +187,7 @@ struct pl_error *panic_text_json(const struct panic_text *p, json_t **ret)
 	bad |= set_message(o, p);
 	bad |= set_lists(o, p);
 	bad |= set_machine(o, p);
-	struct pl_error *e = bad ? pl_error_nomem() : set_signature(o, p);
+	struct pl_error *e = bad ? pl_error_nomem() : set_signature(o, p, rules);
 	if (e)
 		json_decref(o);
 	else

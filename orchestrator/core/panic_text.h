@@ -107,7 +107,8 @@ void panic_text_deinit(struct panic_text *p);
  * source, process, boot_args, backtrace, kexts, dependencies (of a kext that was cut
  * off), signature (with signature_title and signature_class: signature.h) and so
  * on; what is not known is left out. Bytes that are not UTF-8, and NULs, become U+FFFD.
+ * rules are signature_make()'s.
  */
-struct pl_error *panic_text_json(const struct panic_text *p, json_t **ret) PL_MUST_USE;
+struct pl_error *panic_text_json(const struct panic_text *p, const char *rules, json_t **ret) PL_MUST_USE;
 
 #endif

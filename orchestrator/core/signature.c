@@ -10,8 +10,10 @@
 #include "base/embed.h"
 #include "orchestrator/core/panic_parts.h"
 #include "orchestrator/core/signature_rules.h"
+#include "orchestrator/core/signature_text.h"
 
 #define TITLE_MAX (16 * 1024)
+#define KERNEL "mach_kernel"                     /* as xnu calls it in a backtrace */
 #define KERNEL_BASE UINT64_C(0xffffff8000200000) /* x86_64's, without a slide */
 #define KERNEL_TEXT_MAX UINT64_C(0x8000000)      /* further up there are kexts */
 
@@ -26,110 +28,6 @@ const char *signature_rules(void)
 static struct panic_piece piece(const char *text)
 {
 	return (struct panic_piece){text, strlen(text)};
-}
-
-/* ---- the text ---- */
-
-/* The first line, whether its end is a real one or written as \n. */
-static struct panic_piece first_line(struct panic_piece s)
-{
-	const char *real = memchr(s.p, '\n', s.len);
-	if (real)
-		s.len = (size_t)(real - s.p);
-	const char *written = memmem(s.p, s.len, "\\n", 2);
-	if (written)
-		s.len = (size_t)(written - s.p);
-	return panic_piece_trim(s);
-}
-
-/* Length of the number that s begins with: 0x..., eight or more hex digits, a UUID, decimal digits; or 0. */
-static size_t number_length(struct panic_piece s, bool word_start)
-{
-	size_t hex = 0, digits = 0;
-	bool any = false;
-
-	if (s.len > 2 && s.p[0] == '0' && s.p[1] == 'x' && isxdigit((unsigned char)s.p[2])) {
-		for (hex = 2; hex < s.len && isxdigit((unsigned char)s.p[hex]);)
-			hex++;
-		return hex;
-	}
-	for (; hex < s.len && (isxdigit((unsigned char)s.p[hex]) || (hex >= 8 && s.p[hex] == '-')); hex++)
-		any = any || isdigit((unsigned char)s.p[hex]);
-	while (digits < s.len && isdigit((unsigned char)s.p[digits]))
-		digits++;
-	bool word_end = hex == s.len || !isalnum((unsigned char)s.p[hex]);
-	return word_start && word_end && any && hex >= 8 ? hex : digits;
-}
-
-/* What may stand between two numbers of one list, so that "1, 2 3" is one "#". */
-static bool joins(struct pl_buf *out)
-{
-	size_t n = out->size;
-	while (n > 0 && strchr(" ,./:-", out->data[n - 1]))
-		n--;
-	if (n == 0 || out->data[n - 1] != '#')
-		return false;
-	out->size = n;
-	return true;
-}
-
-/* Numbers of any kind become "#", other control bytes "?". */
-static void put_normal(struct pl_buf *out, struct panic_piece s)
-{
-	char before = ' ';
-
-	if (s.len > SIGNATURE_TEXT_MAX)
-		s.len = SIGNATURE_TEXT_MAX;
-	while (s.len > 0) {
-		size_t n = number_length(s, !isalnum((unsigned char)before) && before != '_');
-		char c = n ? '#' : isprint((unsigned char)*s.p) ? *s.p : '?';
-		n = n ? n : 1;
-		if (c != '#' || !joins(out))
-			pl_buf_append_capped(out, &c, 1);
-		before = s.p[n - 1];
-		s.p += n;
-		s.len -= n;
-	}
-}
-
-/* "type 14=page fault," (15.4 and later: "type = 14=page fault,") */
-static struct panic_piece trap_name(struct panic_piece text)
-{
-	const char *type = memmem(text.p, text.len, ", type ", strlen(", type "));
-	struct panic_piece s = {0};
-
-	if (!type)
-		return s;
-	s = (struct panic_piece){type + 7, (size_t)(text.p + text.len - type - 7)};
-	const char *comma = memchr(s.p, ',', s.len);
-	if (comma)
-		s.len = (size_t)(comma - s.p);
-	for (size_t i = s.len; i-- > 0;)
-		if (s.p[i] == '=')
-			return (struct panic_piece){s.p + i + 1, s.len - i - 1};
-	return s;
-}
-
-/*
- * Takes apart "Kernel trap at 0xADDR, type ..." (Intel) and "Kernel data abort.
- * at pc 0xADDR, lr ..." (arm64): what it is called and where. False: no trap.
- */
-static bool take_trap(struct panic_piece text, struct panic_piece *name, uint64_t *at)
-{
-	struct panic_piece s = text;
-
-	if (panic_piece_skip(&s, "Kernel trap at ") && panic_piece_number(&s, 16, at)) {
-		*name = trap_name(s);
-		return true;
-	}
-	const char *pc = memmem(text.p, text.len, " at pc 0x", strlen(" at pc 0x"));
-	if (!pc)
-		return false;
-	s = (struct panic_piece){pc + 7, (size_t)(text.p + text.len - pc - 7)};
-	*name = (struct panic_piece){text.p, (size_t)(pc - text.p)};
-	if (name->len > 0 && name->p[name->len - 1] == '.')
-		name->len--;
-	return panic_piece_number(&s, 16, at);
 }
 
 /* ---- the frames ---- */
@@ -173,26 +71,38 @@ static bool kernel_offset(const struct panic_text *p, uint64_t address, uint64_t
 	return address >= base && *ret < KERNEL_TEXT_MAX;
 }
 
-/* Symbol, or kext and offset. Nothing: neither is known, or a rule leaves it out. */
-static void frame_name(
-	const struct panic_text *p, const struct panic_frame *f, const char *rules, struct pl_buf *out)
+/* Which kext, or "mach_kernel"; NULL if that cannot be told. */
+static const char *image_of(const struct panic_text *p, const struct panic_frame *f)
 {
+	const struct panic_kext *k = f->image ? NULL : kext_of(p, f->address);
+
+	if (f->image)
+		return f->image;
+	if (k)
+		return k->id;
+	return f->symbol ? KERNEL : NULL;
+}
+
+/* "symbol" in the kernel, "id:symbol" or "id+0xoffset" in a kext; nothing if neither is known. */
+static void frame_name(const struct panic_text *p, const struct panic_frame *f, struct pl_buf *out)
+{
+	const char *image = image_of(p, f);
+	bool kext = image && strcmp(image, KERNEL) != 0;
+	const struct panic_kext *k = kext_of(p, f->address);
+	uint64_t offset = k ? f->address - k->start.value : f->offset.value;
+	char text[32];
+
 	if (f->symbol) {
 		struct panic_piece symbol = symbol_of(f->symbol);
-		bool kext = f->image && strcmp(f->image, "mach_kernel") != 0;
-		if (signature_rule(rules, "skip", symbol, NULL))
-			return;
-		if (kext && pl_buf_append_capped(out, f->image, strlen(f->image)))
+		if (kext && pl_buf_append_capped(out, image, strlen(image)))
 			pl_buf_append_capped(out, ":", 1);
 		pl_buf_append_capped(out, symbol.p, symbol.len);
 		return;
 	}
-	const struct panic_kext *k = kext_of(p, f->address);
-	if (!k)
+	if (!kext || (!k && !f->offset.known))
 		return;
-	char text[32];
-	snprintf(text, sizeof text, "+0x%" PRIx64, f->address - k->start.value);
-	pl_buf_append_capped(out, k->id, strlen(k->id));
+	snprintf(text, sizeof text, "+0x%" PRIx64, offset);
+	pl_buf_append_capped(out, image, strlen(image));
 	pl_buf_append_capped(out, text, strlen(text));
 }
 
@@ -208,42 +118,90 @@ static void kernel_name(const struct panic_text *p, const struct panic_frame *f,
 }
 
 /* What comes before the trap's, or the caller's, own frame is the way to the panic text. */
-static size_t first_own(const struct panic_text *p, uint64_t trap)
+static size_t first_of_bug(const struct panic_text *p, uint64_t trap, bool *found)
 {
 	uint64_t wanted = trap ? trap : p->caller.known ? p->caller.value : 0;
 
+	*found = true;
 	for (size_t i = 0; wanted && i < p->frame_count; i++)
 		if (p->frames[i].address == wanted)
 			return i;
+	*found = false;
 	return 0;
 }
 
-/* " in A < B < C"; how many there were. A function that calls itself counts once. */
+/* The frames of the title, as they are found: " in A < B < C". */
+struct frames {
+	const struct panic_text *p;
+	const char *rules;
+	bool by_kernel; /* name them by offsets in the kernel */
+	struct pl_buf *out;
+	size_t count;
+	struct pl_buf name; /* of the frame at hand */
+	struct pl_buf last; /* of the one before: a function that calls itself counts once */
+};
+
+/* Names the frame; false: it has no name, is left out, or is as the last. */
+static bool name_frame(struct frames *f, const struct panic_frame *frame)
+{
+	pl_buf_clear(&f->name);
+	if (f->by_kernel)
+		kernel_name(f->p, frame, &f->name);
+	else
+		frame_name(f->p, frame, &f->name);
+	struct panic_piece name = {pl_buf_text(&f->name), f->name.size};
+	return name.len > 0 && strcmp(name.p, pl_buf_text(&f->last)) != 0 &&
+	       signature_rule(f->rules, RULE_SKIP, RULE_KEEP, name, NULL) != RULE_SKIP;
+}
+
+static void put_frame(struct frames *f, const struct panic_frame *frame)
+{
+	const char *joint = f->count == 0 ? " in " : " < ";
+
+	if (f->count == SIGNATURE_FRAMES || !name_frame(f, frame))
+		return;
+	f->count++;
+	pl_buf_append_capped(f->out, joint, strlen(joint));
+	pl_buf_append_capped(f->out, f->name.data, f->name.size);
+	pl_buf_clear(&f->last);
+	pl_buf_append_capped(&f->last, f->name.data, f->name.size);
+}
+
+static bool is_own(const struct frames *f, const struct panic_frame *frame)
+{
+	const char *image = f->by_kernel ? NULL : image_of(f->p, frame);
+
+	return image && signature_rule(f->rules, RULE_OWN, RULE_OTHER, piece(image), NULL) != RULE_OTHER;
+}
+
+/* An own frame that would be named from here on? Then the others behind the first one do not count. */
+static bool has_own(struct frames *f, size_t first)
+{
+	for (size_t i = first; i < f->p->frame_count; i++)
+		if (is_own(f, &f->p->frames[i]) && name_frame(f, &f->p->frames[i]))
+			return true;
+	return false;
+}
+
+/* The first frame says where; after it the own ones, for the way between them is the kernel's; how many. */
 static size_t put_frames(
 	const struct panic_text *p, uint64_t trap, const char *rules, bool by_kernel, struct pl_buf *out)
 {
-	struct pl_buf name, last;
-	size_t count = 0;
+	struct frames f = {.p = p, .rules = rules, .by_kernel = by_kernel, .out = out};
+	bool found;
+	size_t first = first_of_bug(p, trap, &found);
 
-	pl_buf_init(&name, TITLE_MAX);
-	pl_buf_init(&last, TITLE_MAX);
-	for (size_t i = first_own(p, trap); i < p->frame_count && count < SIGNATURE_FRAMES; i++) {
-		pl_buf_clear(&name);
-		if (by_kernel)
-			kernel_name(p, &p->frames[i], &name);
-		else
-			frame_name(p, &p->frames[i], rules, &name);
-		if (name.size == 0 || strcmp(pl_buf_text(&name), pl_buf_text(&last)) == 0)
-			continue;
-		const char *joint = count++ == 0 ? " in " : " < ";
-		pl_buf_append_capped(out, joint, strlen(joint));
-		pl_buf_append_capped(out, name.data, name.size);
-		pl_buf_clear(&last);
-		pl_buf_append_capped(&last, name.data, name.size);
-	}
-	pl_buf_deinit(&name);
-	pl_buf_deinit(&last);
-	return count;
+	pl_buf_init(&f.name, TITLE_MAX);
+	pl_buf_init(&f.last, TITLE_MAX);
+	bool own_only = has_own(&f, first);
+	if (trap && !found) /* an excerpt without it */
+		put_frame(&f, &(struct panic_frame){.address = trap});
+	for (size_t i = first; i < p->frame_count && f.count < SIGNATURE_FRAMES; i++)
+		if (f.count == 0 || !own_only || is_own(&f, &p->frames[i]))
+			put_frame(&f, &p->frames[i]);
+	pl_buf_deinit(&f.name);
+	pl_buf_deinit(&f.last);
+	return f.count;
 }
 
 /* ---- the whole ---- */
@@ -254,24 +212,23 @@ enum text_says { NOTHING, SOMETHING, EVERYTHING };
 static enum text_says put_text(
 	const struct panic_text *p, const char *rules, uint64_t *trap, struct pl_buf *out)
 {
-	struct panic_piece text = first_line(piece(p->string ? p->string : "")), name;
-	bool is_trap = take_trap(text, &name, trap);
-	const char *kind = p->caller.known || p->source ? "panic: " : "debugger: ";
+	struct panic_piece message = piece(p->string ? p->string : ""), name;
+	struct panic_piece text = signature_first_line(message);
+	bool is_trap = signature_trap(message, &name, trap);
+	const char *kind = is_trap ? "trap: " : p->debugger ? "debugger: " : "panic: ";
 
-	if (is_trap)
-		kind = "trap: ";
-	else if (text.len == 0)
+	if (text.len == 0)
 		kind = "unknown";
 	pl_buf_append_capped(out, kind, strlen(kind));
 	if (is_trap) {
-		put_normal(out, name);
+		signature_put_text(name, NULL, out);
 		return NOTHING;
 	}
-	if (signature_rule(rules, "name", text, &name)) {
+	if (signature_rule(rules, RULE_NAME, RULE_NAME, text, &name) == RULE_NAME) {
 		pl_buf_append_capped(out, name.p, name.len);
 		return EVERYTHING;
 	}
-	put_normal(out, text);
+	signature_put_text(text, p->process, out);
 	return text.len > 0 ? SOMETHING : NOTHING;
 }
 
@@ -320,10 +277,9 @@ struct pl_error *signature_make(const struct panic_text *p, const char *rules, s
 	if (e || !ret->title)
 		return e;
 	snprintf(ret->id, sizeof ret->id, "v%d-%016" PRIx64, SIGNATURE_VERSION, hash(ret->title));
-	if (signature_rule(rules, "ignore", piece(ret->title), NULL))
-		ret->disposition = "ignore";
-	else if (signature_rule(rules, "interest", piece(ret->title), NULL))
-		ret->disposition = "interest";
+	enum signature_verb verb = signature_rule(rules, RULE_IGNORE, RULE_INTEREST, piece(ret->title), NULL);
+	if (verb != RULE_VERBS)
+		ret->disposition = verb == RULE_IGNORE ? "ignore" : "interest";
 	return NULL;
 }
 

@@ -115,6 +115,7 @@ void html_panic(struct emit *w, const json_t *doc)
 	html_fact(w, "Last loaded kext", panic, "last_loaded_kext");
 	html_fact(w, "Title", panic, "signature_title");
 	html_fact(w, "Signature", panic, "signature");
+	html_fact(w, "Class", panic, "signature_class");
 	html_facts_end(w);
 	backtrace(w, json_object_get(panic, "backtrace"));
 	kexts(w, json_object_get(panic, "kexts"));

@@ -76,6 +76,7 @@ static void panic(struct emit *w, const json_t *doc)
 	item(w, "Process", p, "process");
 	item(w, "Title", p, "signature_title");
 	item(w, "Signature", p, "signature");
+	item(w, "Class", p, "signature_class");
 	backtrace(w, json_object_get(p, "backtrace"));
 }
 

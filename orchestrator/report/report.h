@@ -38,7 +38,7 @@
  *   panic        the panic, decoded: {string, cpu, caller, source, process,
  *                boot_args, backtrace: [{frame, address, symbol, offset, image}],
  *                kexts: [{id, version, uuid, start, end, dependencies}], signature,
- *                signature_title, loaded_kexts: [{id, version}], last_loaded_kext};
+ *                signature_title, signature_class, loaded_kexts: [{id, version}], last_loaded_kext};
  *                absent: core's own `panic` is used
  *   panic_text   the panic log as the kernel wrote it
  *   restored     {complete, left: [{what, by_hand}]}

@@ -22,7 +22,7 @@ static void check_json(const struct panic_text *p)
 {
 	json_t *o;
 
-	need(panic_text_json(p, &o) == NULL);
+	need(panic_text_json(p, NULL, &o) == NULL);
 	char *text = json_dumps(o, 0);
 	need(text != NULL);
 	json_t *back = json_loads(text, 0, NULL);

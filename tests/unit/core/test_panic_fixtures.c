@@ -140,7 +140,7 @@ static void render(struct pl_buf *out, const char *raw, size_t size)
 
 	assert_null(panic_text_parse(raw, size, &p));
 	assert_true(p.found);
-	assert_null(panic_text_json(&p, &o));
+	assert_null(panic_text_json(&p, NULL, &o));
 	for (size_t i = 0; i < sizeof first / sizeof *first; i++)
 		say_key(out, o, first[i]);
 	say_frames(out, json_object_get(o, "backtrace"));

@@ -303,7 +303,7 @@ static void makes_the_contract_s_json(void **state)
 	parse("panic(cpu 1 caller 0xffffff8000244444): bad\xff"
 	      "byte\n" BACKTRACE
 	      " a.b(1)[11111111-2222-3333-8444-555555555555]@0x1->0x2\n dependency: c.d(2)@0x5\n" TAIL);
-	assert_null(panic_text_json(&p, &o));
+	assert_null(panic_text_json(&p, NULL, &o));
 	assert_string_equal(json_string_value(json_object_get(o, "string")), "bad\xef\xbf\xbd"
 									     "byte");
 	assert_int_equal(json_integer_value(json_object_get(o, "cpu")), 1);
