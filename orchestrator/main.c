@@ -10,6 +10,7 @@ int main(int argc, char **argv)
 		&cmd_serve,
 		&cmd_extract,
 		&cmd_inspect,
+		&cmd_kdk,
 		&cmd_report,
 		&cmd_init,
 		&cmd_validate,

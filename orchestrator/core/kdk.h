@@ -19,6 +19,7 @@
 
 #include "base/err.h"
 #include "base/wait.h"
+#include "orchestrator/core/kdk_match.h"
 #include "orchestrator/core/kernel_version.h"
 #include "orchestrator/core/macho_file.h"
 
@@ -106,6 +107,12 @@ struct pl_error *kdk_find_kext(const struct kdk *k, const char *id, const char *
 struct pl_error *kdk_binary_open(
 	const struct kdk *k, char *path, const char *bundle, struct kdk_binary *ret) PL_MUST_USE;
 void kdk_binary_deinit(struct kdk_binary *b);
+
+/**
+ * The kit as kdk_match() takes it; texts stay the kit's, and the list of kernels is the caller's
+ * to free(). Version texts as far as they were read.
+ */
+struct pl_error *kdk_candidate_of(const struct kdk *k, struct kdk_candidate *ret) PL_MUST_USE;
 
 /** True if path is below the kit's folder when all links are resolved. */
 bool kdk_holds(const struct kdk *k, const char *path);
