@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-/* FIPS 180-4, 4.2.2: from the cube roots of the first 64 primes. */
-static const uint32_t K[64] = {0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1,
+#include "base/sha256_ways.h"
+
+const uint32_t sha256_k[64] = {0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1,
 	0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe,
 	0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa,
 	0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147,
@@ -49,24 +50,56 @@ static void add_block(uint32_t state[8], const uint8_t *p)
 	}
 	memcpy(v, state, sizeof v);
 	for (unsigned t = 0; t < 64; t += 8) {
-		turn(v[0], v[1], v[2], &v[3], v[4], v[5], v[6], &v[7], K[t] + w[t]);
-		turn(v[7], v[0], v[1], &v[2], v[3], v[4], v[5], &v[6], K[t + 1] + w[t + 1]);
-		turn(v[6], v[7], v[0], &v[1], v[2], v[3], v[4], &v[5], K[t + 2] + w[t + 2]);
-		turn(v[5], v[6], v[7], &v[0], v[1], v[2], v[3], &v[4], K[t + 3] + w[t + 3]);
-		turn(v[4], v[5], v[6], &v[7], v[0], v[1], v[2], &v[3], K[t + 4] + w[t + 4]);
-		turn(v[3], v[4], v[5], &v[6], v[7], v[0], v[1], &v[2], K[t + 5] + w[t + 5]);
-		turn(v[2], v[3], v[4], &v[5], v[6], v[7], v[0], &v[1], K[t + 6] + w[t + 6]);
-		turn(v[1], v[2], v[3], &v[4], v[5], v[6], v[7], &v[0], K[t + 7] + w[t + 7]);
+		turn(v[0], v[1], v[2], &v[3], v[4], v[5], v[6], &v[7], sha256_k[t] + w[t]);
+		turn(v[7], v[0], v[1], &v[2], v[3], v[4], v[5], &v[6], sha256_k[t + 1] + w[t + 1]);
+		turn(v[6], v[7], v[0], &v[1], v[2], v[3], v[4], &v[5], sha256_k[t + 2] + w[t + 2]);
+		turn(v[5], v[6], v[7], &v[0], v[1], v[2], v[3], &v[4], sha256_k[t + 3] + w[t + 3]);
+		turn(v[4], v[5], v[6], &v[7], v[0], v[1], v[2], &v[3], sha256_k[t + 4] + w[t + 4]);
+		turn(v[3], v[4], v[5], &v[6], v[7], v[0], v[1], &v[2], sha256_k[t + 5] + w[t + 5]);
+		turn(v[2], v[3], v[4], &v[5], v[6], v[7], v[0], &v[1], sha256_k[t + 6] + w[t + 6]);
+		turn(v[1], v[2], v[3], &v[4], v[5], v[6], v[7], &v[0], sha256_k[t + 7] + w[t + 7]);
 	}
 	for (unsigned i = 0; i < 8; i++)
 		state[i] += v[i];
 }
 
+static void add_blocks(uint32_t state[8], const uint8_t *blocks, size_t count)
+{
+	for (; count > 0; count--, blocks += 64)
+		add_block(state, blocks);
+}
+
+const struct sha256_way *const *sha256_ways(void)
+{
+	static const struct sha256_way plain = {.name = "plain C", .add = add_blocks};
+	static const struct sha256_way *const all[] = {
+#ifdef SHA256_HAVE_X86
+		&sha256_x86,
+#endif
+#ifdef SHA256_HAVE_ARM
+		&sha256_arm,
+#endif
+		&plain,
+		NULL,
+	};
+	return all;
+}
+
+const struct sha256_way *sha256_best(void)
+{
+	const struct sha256_way *const *way = sha256_ways();
+
+	while ((*way)->works && !(*way)->works())
+		way++;
+	return *way;
+}
+
 void sha256_init(struct sha256 *s)
 {
 	/* 5.3.3: from the square roots of the first 8 primes. */
-	*s = (struct sha256){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c,
-				     0x1f83d9ab, 0x5be0cd19}};
+	*s = (struct sha256){.way = sha256_best(),
+		.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab,
+			0x5be0cd19}};
 }
 
 void sha256_add(struct sha256 *s, const void *data, size_t size)
@@ -80,12 +113,13 @@ void sha256_add(struct sha256 *s, const void *data, size_t size)
 		memcpy(s->block + have, p, n);
 		if (have + n < 64)
 			return;
-		add_block(s->state, s->block);
+		s->way->add(s->state, s->block, 1);
 		p += n;
 		size -= n;
 	}
-	for (; size >= 64; p += 64, size -= 64)
-		add_block(s->state, p);
+	s->way->add(s->state, p, size / 64);
+	p += size / 64 * 64;
+	size %= 64;
 	if (size > 0)
 		memcpy(s->block, p, size);
 }

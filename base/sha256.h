@@ -7,12 +7,16 @@
 
 #define SHA256_HEX 65 /* with its NUL */
 
+struct sha256_way;
+
 struct sha256 {
+	const struct sha256_way *way;
 	uint32_t state[8];
 	uint64_t size;
 	uint8_t block[64];
 };
 
+/** Takes the fastest way that this processor has; sha256_ways.h. */
 void sha256_init(struct sha256 *s);
 void sha256_add(struct sha256 *s, const void *data, size_t size);
 

@@ -1,6 +1,7 @@
 /* SHA-256 by the example values that NIST publishes for FIPS 180 (and SHAVS for no bytes). */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,6 +11,10 @@
 #include <string.h>
 
 #include "base/sha256.h"
+#include "base/sha256_ways.h"
+
+/* Each test is done with each way that works here. */
+static const struct sha256_way *way;
 
 static const char *hash(const void *data, size_t size, size_t step)
 {
@@ -17,6 +22,7 @@ static const char *hash(const void *data, size_t size, size_t step)
 	struct sha256 s;
 
 	sha256_init(&s);
+	s.way = way;
 	for (size_t at = 0; at < size; at += step) {
 		size_t n = size - at < step ? size - at : step;
 		sha256_add(&s, (const uint8_t *)data + at, n);
@@ -75,6 +81,16 @@ static void does_not_depend_on_the_pieces(void **state)
 	}
 }
 
+static void takes_a_way_that_works(void **state)
+{
+	(void)state;
+	bool found = false;
+
+	for (size_t i = 0; sha256_ways()[i]; i++)
+		found = found || (sha256_ways()[i] == sha256_best());
+	assert_true(found && (!sha256_best()->works || sha256_best()->works()));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -82,5 +98,13 @@ int main(void)
 		cmocka_unit_test(gives_that_of_a_million_letters),
 		cmocka_unit_test(does_not_depend_on_the_pieces),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	const struct CMUnitTest once[] = {cmocka_unit_test(takes_a_way_that_works)};
+	int failed = cmocka_run_group_tests(once, NULL, NULL);
+
+	for (size_t i = 0; sha256_ways()[i]; i++) {
+		way = sha256_ways()[i];
+		if (!way->works || way->works())
+			failed += cmocka_run_group_tests_name(way->name, tests, NULL, NULL);
+	}
+	return failed;
 }
