@@ -47,6 +47,23 @@ struct pl_error *pl_fs_write_all(int fd, const void *data, size_t size)
 	return NULL;
 }
 
+struct pl_error *pl_fs_read_at(int fd, uint64_t at, void *data, size_t size, size_t *got)
+{
+	*got = 0;
+	while (*got < size && at + *got <= (uint64_t)INT64_MAX && at <= (uint64_t)INT64_MAX) {
+		ssize_t n = pread(fd, (uint8_t *)data + *got, size - *got, (off_t)(at + *got));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return pl_error_errno(PL_ERR_LAB, errno, "cannot read at offset %llu",
+				(unsigned long long)(at + *got));
+		if (n == 0)
+			break;
+		*got += (size_t)n;
+	}
+	return NULL;
+}
+
 struct pl_error *pl_fs_sync(int fd)
 {
 #ifdef F_FULLFSYNC

@@ -43,6 +43,9 @@ int pl_fs_rename_new(int dir, const char *from, const char *to);
 /** write(2) until all is written, with EINTR and short writes handled. */
 struct pl_error *pl_fs_write_all(int fd, const void *data, size_t size) PL_MUST_USE;
 
+/** pread(2) until *got is size or the file has ended, with EINTR and short reads handled. */
+struct pl_error *pl_fs_read_at(int fd, uint64_t at, void *data, size_t size, size_t *got) PL_MUST_USE;
+
 /**
  * What was written to fd is on the medium when this returns: on macOS fsync()
  * alone leaves it in the drive's cache, which a power loss empties.

@@ -45,8 +45,13 @@ static void print_text(const struct cmd_env *env, const struct extract_options *
 	const json_t *f;
 	size_t i;
 
-	fprintf(env->out, "%s%s: an on-disk core, version %" PRId64 "\n", env->dry_run ? "would write " : "",
-		pl_escape_str(o->outdir, dir, sizeof dir), pl_json_int_or(doc, "version", 0));
+	fprintf(env->out, "%s%s: ", env->dry_run ? "would write " : "",
+		pl_escape_str(o->outdir, dir, sizeof dir));
+	if (json_is_null(json_object_get(doc, "version")))
+		fputs("a core as the kernel sent it\n", env->out);
+	else
+		fprintf(env->out, "an on-disk core, version %" PRId64 "\n",
+			pl_json_int_or(doc, "version", 0));
 	json_array_foreach(json_object_get(doc, "files"), i, f) print_part(env->out, f);
 }
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,21 +10,18 @@
 #include "base/buf.h"
 #include "base/fs.h"
 #include "orchestrator/core/core_json.h"
-#include "orchestrator/core/gpt.h"
+#include "orchestrator/core/extract_input.h"
 #include "orchestrator/core/image_plan.h"
-#include "orchestrator/core/image_source.h"
-#include "orchestrator/core/kdumpimg.h"
 #include "orchestrator/core/part.h"
 
 #define MANIFEST "manifest.json"
+#define DRAFT "_partial"               /* no part is called so: image_plan.h */
 #define MANIFEST_MAX ((size_t)1 << 20) /* there are at most some 500 parts, of 400 bytes each */
 
 struct extract {
 	const struct extract_options *options;
 	const struct pl_wait *wait;
-	struct image_source source;
-	struct kdumpimg header;
-	struct image_magic magic;
+	struct extract_input in;
 	struct image_plan plan;
 	int dir; /* -1: none */
 	uint64_t room;
@@ -33,96 +29,6 @@ struct extract {
 	json_t *files; /* borrowed from doc */
 	bool whole;
 };
-
-/* ---- the header -------------------------------------------------------------------- */
-
-static struct pl_error *not_one(const char *what)
-{
-	return pl_error_hint(
-		pl_error_new(PL_ERR_USAGE, "%s", what), "'paniclab inspect' says what a file is");
-}
-
-static struct pl_error *check_header(const struct kdumpimg *k, size_t head_size)
-{
-	size_t max = k->version == 1 ? KDUMPIMG_FILES_V1 : KDUMPIMG_FILES_MAX;
-
-	if (k->declared_version != k->version)
-		return pl_error_new(PL_ERR_USAGE, "version %" PRIu32 " of this kind of image is not known",
-			k->declared_version);
-	if (k->claimed > max)
-		return pl_error_why(
-			pl_error_new(PL_ERR_USAGE, "its header claims to have %" PRIu64 " files", k->claimed),
-			"there can be %zu", max);
-	if (!k->complete)
-		return pl_error_why(pl_error_new(PL_ERR_USAGE, "it ends within its header"),
-			"%zu bytes of %zu", head_size,
-			k->size + (size_t)(k->claimed - k->file_count) * KDUMPIMG_FILE_V2);
-	return NULL;
-}
-
-/* What a range begins with; zeroes where the image has ended. */
-static struct pl_error *look(const struct extract *x, uint64_t at, uint64_t length, uint8_t magic[4])
-{
-	size_t got, want = length < 4 ? (size_t)length : 4;
-
-	memset(magic, 0, 4);
-	return image_source_read(&x->source, at, magic, want, &got);
-}
-
-static struct pl_error *read_magic(struct extract *x)
-{
-	const struct kdumpimg *k = &x->header;
-	struct pl_error *e = look(x, k->log_offset, k->log_length, x->magic.log);
-
-	for (size_t i = 0; i < k->file_count && !e; i++)
-		e = look(x, k->files[i].offset, k->files[i].length, x->magic.files[i]);
-	return e;
-}
-
-/* Of a whole disk, only the partition for kernel cores is looked at from here on. */
-static struct pl_error *narrow(struct extract *x)
-{
-	struct gpt_partition p;
-	struct pl_error *e = gpt_find(&x->source, gpt_kernel_core, &p);
-
-	if (e)
-		return e;
-	if (!p.table)
-		return not_one("not an on-disk core image");
-	if (!p.found)
-		return pl_error_new(PL_ERR_USAGE, "a disk without an Apple_KernelCoreDump partition");
-	x->source.base += p.offset;
-	x->source.size = p.size;
-	return NULL;
-}
-
-static struct pl_error *decode_header(struct extract *x, uint8_t *head, size_t *size)
-{
-	struct pl_error *e = image_source_read(&x->source, 0, head, KDUMPIMG_HEAD, size);
-
-	if (e || kdumpimg_decode(head, *size, &x->header))
-		return e;
-	e = narrow(x);
-	if (!e)
-		e = image_source_read(&x->source, 0, head, KDUMPIMG_HEAD, size);
-	if (!e && !kdumpimg_decode(head, *size, &x->header))
-		e = not_one("no core is in its Apple_KernelCoreDump partition");
-	return e;
-}
-
-static struct pl_error *read_header(struct extract *x)
-{
-	uint8_t *head = malloc(KDUMPIMG_HEAD);
-	size_t size = 0;
-
-	if (!head)
-		return pl_error_nomem();
-	struct pl_error *e = decode_header(x, head, &size);
-	free(head);
-	if (!e)
-		e = check_header(&x->header, size);
-	return e ? e : read_magic(x);
-}
 
 /* ---- the folder -------------------------------------------------------------------- */
 
@@ -163,11 +69,11 @@ static struct pl_error *open_folder(struct extract *x)
 /* With --force: whatever has the name goes, a link itself and not what it points to. */
 static struct pl_error *make_way(const struct extract *x, const char *path)
 {
-	struct stat image, there;
+	struct stat there;
 
-	if (!x->options->force || fstatat(x->dir, path, &there, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(x->dir, path, &there, AT_SYMLINK_NOFOLLOW) < 0)
 		return NULL;
-	if (fstat(x->source.fd, &image) == 0 && image.st_dev == there.st_dev && image.st_ino == there.st_ino)
+	if (image_source_has_file(&x->in.source, &there))
 		return pl_error_hint(
 			pl_error_new(PL_ERR_USAGE, "it is the image itself"), "name another folder");
 	if (unlinkat(x->dir, path, 0) < 0)
@@ -175,13 +81,28 @@ static struct pl_error *make_way(const struct extract *x, const char *path)
 	return NULL;
 }
 
-static struct pl_error *open_new(const struct extract *x, const char *path, int *ret)
+static struct pl_error *check_way(const struct extract *x, const char *path)
 {
-	struct pl_error *e = make_way(x, path);
+	return x->options->force ? make_way(x, path) : NULL;
+}
+
+/* A part has its name when it is whole and on disk. */
+static struct pl_error *open_draft(const struct extract *x, int *ret)
+{
+	struct pl_error *e = check_way(x, DRAFT);
 	if (e)
 		return e;
-	*ret = openat(x->dir, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	*ret = openat(x->dir, DRAFT, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	return *ret < 0 ? pl_error_errno(PL_ERR_LAB, errno, "cannot make it") : NULL;
+}
+
+static struct pl_error *name_draft(const struct extract *x, const char *path)
+{
+	struct pl_error *e = check_way(x, path);
+
+	if (!e && pl_fs_rename_new(x->dir, DRAFT, path) < 0)
+		e = pl_error_errno(PL_ERR_LAB, errno, "cannot name it");
+	return e;
 }
 
 /* ---- parts ------------------------------------------------------------------------- */
@@ -207,18 +128,29 @@ static struct pl_error *list_part(
 	return bad ? pl_error_nomem() : NULL;
 }
 
-static struct pl_error *write_part(struct extract *x, const struct image_part *part, struct part_result *r)
+static struct pl_error *write_draft(
+	const struct extract *x, const struct image_part *part, struct part_result *r)
 {
 	int fd = -1;
+	struct pl_error *e = open_draft(x, &fd);
 
-	if (x->options->begins)
-		x->options->begins(x->options->arg, part->path);
-	struct pl_error *e = open_new(x, part->path, &fd);
 	if (e)
 		return e;
-	e = part_write(&x->source, part, fd, x->room, x->wait, r);
+	e = part_write(&x->in.source, part, fd, x->room, x->wait, r);
 	if (close(fd) < 0 && !e)
 		e = pl_error_errno(PL_ERR_LAB, errno, "cannot close it");
+	if (!e)
+		e = name_draft(x, part->path);
+	if (e)
+		unlinkat(x->dir, DRAFT, 0);
+	return e;
+}
+
+static struct pl_error *write_part(struct extract *x, const struct image_part *part, struct part_result *r)
+{
+	if (x->options->begins)
+		x->options->begins(x->options->arg, part->path);
+	struct pl_error *e = write_draft(x, part, r);
 	if (e)
 		return e;
 	x->room -= r->bytes;
@@ -254,13 +186,14 @@ static struct pl_error *write_manifest(struct extract *x)
 static struct pl_error *make_doc(struct extract *x)
 {
 	const char *image = x->options->image;
-	const struct kdumpimg *k = &x->header;
+	const struct kdumpimg *k = &x->in.header;
 
-	x->doc = json_pack("{s:o, s:i, s:b, s:b, s:[], s:O}", "image", core_json_text(image, strlen(image)),
-		"version", (int)k->version, "little_endian", !k->big_endian, "log_encrypted",
+	x->doc = json_pack("{s:o, s:o, s:o, s:b, s:[], s:O}", "image", core_json_text(image, strlen(image)),
+		"version", x->in.received ? json_null() : json_integer(k->version), "little_endian",
+		x->in.received ? json_null() : json_boolean(!k->big_endian), "log_encrypted",
 		(int)(k->flags & KDUMPIMG_LOG_ENCRYPTED), "files", "warnings", x->plan.warnings);
 	x->files = json_object_get(x->doc, "files");
-	if (!x->doc || core_json_set_count(x->doc, "offset", x->source.base) != 0)
+	if (!x->doc || core_json_set_count(x->doc, "offset", x->in.source.base) != 0)
 		return pl_error_nomem();
 	return NULL;
 }
@@ -270,7 +203,7 @@ static struct pl_error *write_all(struct extract *x)
 	struct pl_error *e = x->options->dry_run ? NULL : open_folder(x);
 
 	if (!e && !x->options->dry_run)
-		e = make_way(x, MANIFEST);
+		e = check_way(x, MANIFEST);
 	for (size_t i = 0; i < x->plan.count && !e; i++)
 		if (wanted(x, &x->plan.parts[i]))
 			e = do_part(x, &x->plan.parts[i]);
@@ -279,12 +212,26 @@ static struct pl_error *write_all(struct extract *x)
 	return e;
 }
 
+static struct pl_error *plan(struct extract *x)
+{
+	const struct extract_input *in = &x->in;
+	bool stored = x->options->stored;
+
+	if (in->received)
+		return image_plan_received(in->source.size, stored, &x->plan);
+	struct pl_error *e = image_plan_make(&in->header, &in->magic, in->source.size, stored, &x->plan);
+	if (!e && in->packing != GUNZIP_OK)
+		e = image_plan_warn(&x->plan,
+			in->packing == GUNZIP_TRUNCATED
+				? "the gzip data of the image are truncated: what follows is missing"
+				: "the gzip data of the image are damaged: what follows is missing");
+	return e;
+}
+
 static struct pl_error *extract(struct extract *x)
 {
-	struct pl_error *e = read_header(x);
+	struct pl_error *e = plan(x);
 
-	if (!e)
-		e = image_plan_make(&x->header, &x->magic, x->source.size, x->options->stored, &x->plan);
 	if (!e)
 		e = check_only(x);
 	if (!e)
@@ -307,14 +254,10 @@ struct pl_error *extract_image(
 	x->wait = w;
 	x->dir = -1;
 	x->room = o->max_size;
-	struct pl_error *e;
-	if (strcmp(o->image, "-") == 0)
-		e = image_source_spool(STDIN_FILENO, o->max_size, w, &x->source);
-	else
-		e = image_source_open(o->image, &x->source);
+	struct pl_error *e = extract_input_open(o->image, o->max_size, w, &x->in);
 	if (!e) {
 		e = extract(x);
-		image_source_close(&x->source);
+		extract_input_close(&x->in);
 	}
 	if (!e) {
 		*ret = json_incref(x->doc);

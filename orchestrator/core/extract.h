@@ -5,9 +5,10 @@
  * folder without it is not whole.
  *
  *   image          its path, as given
- *   offset         where the core begins in it: 0, or that of a disk's partition
- *   version        1 or 2
- *   little_endian  of the header
+ *   offset         where the core begins in it (decompressed, if it is gzip data of an
+ *                  image; in the disk, if it is a virtual one): 0, or a partition's offset
+ *   version        1 or 2; null of gzip data that are a core: that has no header
+ *   little_endian  of the header; null likewise
  *   log_encrypted
  *   files          in the order of the image, each
  *     name           as in the header, or _header.bin and the like

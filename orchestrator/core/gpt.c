@@ -19,13 +19,12 @@ struct table {
 	uint32_t entry_size;
 };
 
-/* The header is in the second sector. */
 static struct pl_error *read_table(
-	const struct image_source *s, uint64_t sector, struct table *ret, bool *found)
+	const struct image_source *s, uint64_t at, uint64_t sector, struct table *ret, bool *found)
 {
 	uint8_t header[92];
 	size_t got;
-	struct pl_error *e = image_source_read(s, sector, header, sizeof header, &got);
+	struct pl_error *e = image_source_read(s, at, header, sizeof header, &got);
 	struct pl_reader r = pl_reader_le(header, e ? 0 : got);
 
 	pl_read_seek(&r, 72);
@@ -79,11 +78,17 @@ struct pl_error *gpt_find(const struct image_source *s, const uint8_t type[16], 
 	struct pl_error *e = NULL;
 
 	*ret = (struct gpt_partition){0};
-	for (size_t i = 0; i < 2 && !e && !ret->table; i++) {
+	/* The header is in the second sector; a copy of it, with a table of its own, in the last. */
+	for (size_t i = 0; i < 4 && !e && !ret->found; i++) {
+		uint64_t sector = sectors[i % 2];
 		struct table t;
-		e = read_table(s, sectors[i], &t, &ret->table);
-		if (!e && ret->table)
-			e = search(s, &t, type, ret);
+		bool found = false;
+		if (s->size >= 2 * sector)
+			e = read_table(s, i < 2 ? sector : s->size - sector, sector, &t, &found);
+		if (e || !found)
+			continue;
+		ret->table = true;
+		e = search(s, &t, type, ret);
 	}
 	return e;
 }

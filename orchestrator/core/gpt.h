@@ -1,7 +1,8 @@
 /*
  * Finding a partition in a raw disk's GUID partition table (UEFI 5.3), with sectors of
- * 512 or 4096 bytes. The table's checksums are not looked at: a damaged table that
- * still says where the partition is, is good enough to read it.
+ * 512 or 4096 bytes; where the first table has none, in the copy at the disk's end. The
+ * checksums are not looked at: a damaged table that still says where the partition is, is
+ * good enough to read it.
  */
 #ifndef CORE_GPT_H
 #define CORE_GPT_H

@@ -265,6 +265,29 @@ struct pl_error *image_plan_make(const struct kdumpimg *k, const struct image_ma
 	return NULL;
 }
 
+struct pl_error *image_plan_received(uint64_t size, bool stored, struct image_plan *ret)
+{
+	*ret = (struct image_plan){
+		.parts = calloc(1, sizeof(struct image_part)),
+		.warnings = json_array(),
+	};
+	if (!ret->parts || !ret->warnings) {
+		image_plan_deinit(ret);
+		return pl_error_nomem();
+	}
+	struct image_part *part = add(ret, "kernel", 0, size);
+	part->coding = PART_GZIP;
+	part->decode = !stored;
+	set_path(part, part->name, stored ? stored_suffix(part) : NULL);
+	return NULL;
+}
+
+struct pl_error *image_plan_warn(struct image_plan *p, const char *text)
+{
+	p->damaged = true;
+	return warn(p, "%s", text);
+}
+
 void image_plan_deinit(struct image_plan *p)
 {
 	free(p->parts);

@@ -57,6 +57,12 @@ struct image_magic {
 /** k is complete. The warnings quote names: escape them before they meet a terminal. */
 struct pl_error *image_plan_make(const struct kdumpimg *k, const struct image_magic *magic, uint64_t size,
 	bool stored, struct image_plan *ret) PL_MUST_USE;
+
+/** Of gzip data that are a core: one part, the file "kernel". */
+struct pl_error *image_plan_received(uint64_t size, bool stored, struct image_plan *ret) PL_MUST_USE;
+
+/** Something else that is damaged. */
+struct pl_error *image_plan_warn(struct image_plan *p, const char *text) PL_MUST_USE;
 void image_plan_deinit(struct image_plan *p);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,8 +10,10 @@
 #include <sys/ioctl.h>
 #endif
 
+#include "base/fs.h"
 #include "base/sparse.h"
 #include "base/text.h"
+#include "orchestrator/core/vmdk.h"
 
 #define SPOOL_WINDOW (128 * 1024)
 
@@ -51,12 +52,29 @@ static struct pl_error *measure(struct image_source *s)
 	return NULL;
 }
 
+/* If it is a virtual disk, what that holds is the image from here on. */
+static struct pl_error *look_inside(struct image_source *s, const char *path)
+{
+	uint8_t head[32];
+	size_t got;
+	struct pl_error *e = pl_fs_read_at(s->fd, 0, head, sizeof head, &got);
+
+	if (e || !vmdk_is_one(head, got))
+		return e;
+	e = vmdk_open(path, s->fd, &s->vmdk);
+	if (!e)
+		s->size = vmdk_size(s->vmdk);
+	return e;
+}
+
 struct pl_error *image_source_open(const char *path, struct image_source *ret)
 {
 	*ret = (struct image_source){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
 	if (ret->fd < 0)
 		return pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot open it"), "%s", path);
 	struct pl_error *e = measure(ret);
+	if (!e)
+		e = look_inside(ret, path);
 	if (e)
 		image_source_close(ret);
 	return pl_error_at(e, "%s", path);
@@ -116,6 +134,16 @@ static struct pl_error *spool(
 	}
 }
 
+static struct pl_error *spool_to(
+	struct image_source *s, int in_fd, uint64_t max, const struct pl_wait *w, uint8_t *window)
+{
+	struct sparse out = {.fd = s->fd};
+	struct pl_error *e = spool(in_fd, &out, max, w, window);
+
+	s->size = out.size;
+	return e ? e : look_inside(s, NULL);
+}
+
 struct pl_error *image_source_spool(
 	int in_fd, uint64_t max, const struct pl_wait *w, struct image_source *ret)
 {
@@ -124,9 +152,7 @@ struct pl_error *image_source_spool(
 	*ret = (struct image_source){.fd = -1};
 	struct pl_error *e = window ? unnamed(&ret->fd) : pl_error_nomem();
 	if (!e) {
-		struct sparse out = {.fd = ret->fd};
-		e = spool(in_fd, &out, max, w, window);
-		ret->size = out.size;
+		e = spool_to(ret, in_fd, max, w, window);
 		if (e)
 			image_source_close(ret);
 	}
@@ -134,9 +160,39 @@ struct pl_error *image_source_spool(
 	return pl_error_at(e, "standard input");
 }
 
+static struct pl_error *gunzip_to(struct image_source *to, const struct image_source *from, uint64_t max,
+	const struct pl_wait *w, enum gunzip_status *status)
+{
+	struct gunzip_result r;
+	struct pl_error *e = gunzip_range(from->fd, from->base, from->size, to->fd, max, w, &r);
+
+	*status = r.status;
+	to->size = r.bytes_out;
+	if (!e && r.status == GUNZIP_TOO_BIG)
+		e = pl_error_hint(pl_error_new(PL_ERR_USAGE, "it decompresses to more than the size limit"),
+			"raise --max-size");
+	return e ? e : look_inside(to, NULL);
+}
+
+struct pl_error *image_source_gunzip(
+	struct image_source *s, uint64_t max, const struct pl_wait *w, enum gunzip_status *status)
+{
+	struct image_source plain = {.fd = -1};
+	struct pl_error *e = unnamed(&plain.fd);
+
+	if (!e)
+		e = gunzip_to(&plain, s, max, w, status);
+	image_source_close(s);
+	*s = plain;
+	return e;
+}
+
 void image_source_close(struct image_source *s)
 {
-	close(s->fd);
+	vmdk_close(s->vmdk);
+	s->vmdk = NULL;
+	if (s->fd >= 0)
+		close(s->fd);
 	s->fd = -1;
 }
 
@@ -148,16 +204,31 @@ struct pl_error *image_source_read(
 		return NULL;
 	if (size > s->size - at)
 		size = (size_t)(s->size - at);
-	while (*got < size) {
-		ssize_t n = pread(s->fd, (uint8_t *)data + *got, size - *got, (off_t)(s->base + at + *got));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return pl_error_errno(PL_ERR_LAB, errno, "cannot read the image at offset %" PRIu64,
-				s->base + at + *got);
-		if (n == 0) /* it shrank */
-			break;
-		*got += (size_t)n;
-	}
-	return NULL;
+	if (s->vmdk)
+		return vmdk_read(s->vmdk, s->base + at, data, size, got);
+	return pl_fs_read_at(s->fd, s->base + at, data, size, got);
+}
+
+bool image_source_is_hole(const struct image_source *s, uint64_t at, uint64_t size)
+{
+#ifdef SEEK_DATA
+	if (s->vmdk || at > s->size || size > s->size - at)
+		return false;
+	off_t data = lseek(s->fd, (off_t)(s->base + at), SEEK_DATA);
+	if (data < 0)
+		return errno == ENXIO; /* no data follows */
+	return (uint64_t)data >= s->base + at + size;
+#else
+	(void)s, (void)at, (void)size;
+	return false;
+#endif
+}
+
+bool image_source_has_file(const struct image_source *s, const struct stat *st)
+{
+	struct stat own;
+
+	if (s->vmdk)
+		return vmdk_has_file(s->vmdk, st);
+	return fstat(s->fd, &own) == 0 && own.st_dev == st->st_dev && own.st_ino == st->st_ino;
 }

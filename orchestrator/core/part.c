@@ -33,16 +33,46 @@ struct pl_error *part_fill(struct part_io *io)
 	return NULL;
 }
 
-struct pl_error *part_put(struct part_io *io, const void *data, size_t size)
+struct pl_error *part_room(struct part_io *io, uint8_t **ret, size_t *size)
 {
-	uint64_t room = io->max - io->out.size;
+	struct pl_error *e = part_out_room(io->out, ret, size);
+	uint64_t room = io->max - part_out_size(io->out);
+
+	if (room < *size)
+		*size = (size_t)room + 1;
+	return e;
+}
+
+struct pl_error *part_made(struct part_io *io, size_t size)
+{
+	uint64_t room = io->max - part_out_size(io->out);
 
 	if (size > room) {
 		size = (size_t)room;
 		io->full = true;
 	}
-	sha256_add(&io->hash, data, size);
-	return sparse_write(&io->out, data, size);
+	return part_out_made(io->out, size);
+}
+
+struct pl_error *part_put(struct part_io *io, const void *data, size_t size)
+{
+	const uint8_t *from = data;
+
+	while (size > 0 && !io->full) {
+		uint8_t *to;
+		size_t room;
+		struct pl_error *e = part_room(io, &to, &room);
+		if (e)
+			return e;
+		size_t n = size < room ? size : room;
+		memcpy(to, from, n);
+		e = part_made(io, n);
+		if (e)
+			return e;
+		from += n;
+		size -= n;
+	}
+	return NULL;
 }
 
 void part_judge(struct part_io *io, enum part_status status, const char *detail)
@@ -74,9 +104,9 @@ static struct pl_error *trim(struct part_io *io)
 	while (io->end > io->pos) {
 		uint64_t length = io->end - io->pos;
 		size_t window = (size_t)(length % PART_WINDOW ? length % PART_WINDOW : PART_WINDOW);
-		size_t got;
+		size_t got = 0;
 		struct pl_error *e = pl_wait_check(io->wait);
-		if (!e)
+		if (!e && !image_source_is_hole(io->source, io->end - window, window))
 			e = image_source_read(io->source, io->end - window, io->window, window, &got);
 		if (e)
 			return e;
@@ -103,7 +133,7 @@ static struct pl_error *transfer(struct part_io *io, const struct image_part *pa
 		e = copy(io);
 	else
 		e = part->coding == PART_LZ4 ? part_unlz4(io) : part_gunzip(io);
-	return e ? e : sparse_finish(&io->out);
+	return e ? e : part_out_end(io->out, io->ret->sha256);
 }
 
 static void conclude(struct part_io *io, const struct image_part *part)
@@ -118,8 +148,7 @@ static void conclude(struct part_io *io, const struct image_part *part)
 		part_judge(io, PART_CORRUPT,
 			part->coding == PART_GZIP ? "does not begin as gzip data"
 						  : "does not begin as LZ4 data");
-	io->ret->bytes = io->out.size;
-	sha256_end(&io->hash, io->ret->sha256);
+	io->ret->bytes = part_out_size(io->out);
 }
 
 struct pl_error *part_write(const struct image_source *source, const struct image_part *part, int fd,
@@ -130,15 +159,16 @@ struct pl_error *part_write(const struct image_source *source, const struct imag
 		.pos = part->begin,
 		.end = part->end,
 		.window = malloc(PART_WINDOW),
-		.out = {.fd = fd},
 		.max = max,
 		.ret = ret};
 
 	memset(ret, 0, sizeof *ret);
-	sha256_init(&io.hash);
-	struct pl_error *e = io.window ? transfer(&io, part) : pl_error_nomem();
+	struct pl_error *e = io.window ? part_out_create(fd, &io.out) : pl_error_nomem();
+	if (!e)
+		e = transfer(&io, part);
 	if (!e)
 		conclude(&io, part);
+	part_out_destroy(io.out);
 	free(io.window);
 	return e;
 }

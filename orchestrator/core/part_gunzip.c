@@ -1,10 +1,6 @@
 /* A part that is gzip data. */
-#include <stdlib.h>
-
 #include "base/gz.h"
 #include "orchestrator/core/part_io.h"
-
-#define OUT_SIZE (256 * 1024) /* a multiple of the sparse writer's block */
 
 static void judge(struct part_io *io, const struct gz *gz, enum gz_phase phase)
 {
@@ -45,18 +41,20 @@ struct pl_error *part_gunzip(struct part_io *io)
 	struct gz *gz = NULL;
 	enum gz_phase phase = GZ_START;
 	bool over = false;
-	uint8_t *out = malloc(OUT_SIZE);
-	struct pl_error *e = out ? gz_create(&gz) : pl_error_nomem();
+	struct pl_error *e = gz_create(&gz);
 
 	while (!e && !over && !io->full) {
-		struct gz_io g = {.out = out, .out_left = OUT_SIZE};
-		e = fill_output(io, gz, &g, &phase, &over);
+		struct gz_io g = {0};
+		size_t room;
+		e = part_room(io, &g.out, &room);
+		g.out_left = room;
 		if (!e)
-			e = part_put(io, out, OUT_SIZE - g.out_left);
+			e = fill_output(io, gz, &g, &phase, &over);
+		if (!e)
+			e = part_made(io, room - g.out_left);
 	}
 	if (!e && !io->full)
 		judge(io, gz, phase);
 	gz_destroy(gz);
-	free(out);
 	return e;
 }

@@ -6,9 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/sha256.h"
-#include "base/sparse.h"
 #include "orchestrator/core/part.h"
+#include "orchestrator/core/part_out.h"
 
 #define PART_WINDOW (128 * 1024)
 
@@ -21,8 +20,7 @@ struct part_io {
 	uint8_t *window;
 	const uint8_t *in; /* what is left of the window */
 	size_t in_left;
-	struct sparse out;
-	struct sha256 hash;
+	struct part_out *out;
 	uint64_t max;
 	bool full; /* the output reached max and something was left out */
 	struct part_result *ret;
@@ -31,7 +29,14 @@ struct part_io {
 /** When the window is used up: the next one; in_left stays 0 at the end of the range. */
 struct pl_error *part_fill(struct part_io *io) PL_MUST_USE;
 
-/** Writes as much as max allows. */
+/**
+ * Where the next decoded bytes can go, and then how many of them there are. There is one
+ * byte more room than max allows, so that `full` is known: it is not written.
+ */
+struct pl_error *part_room(struct part_io *io, uint8_t **ret, size_t *size) PL_MUST_USE;
+struct pl_error *part_made(struct part_io *io, size_t size) PL_MUST_USE;
+
+/** The same for bytes that are elsewhere. */
 struct pl_error *part_put(struct part_io *io, const void *data, size_t size) PL_MUST_USE;
 
 /** The first verdict stands. */
