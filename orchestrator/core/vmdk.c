@@ -54,13 +54,14 @@ static void close_extent(struct disk *k)
 static struct pl_error *read_text(int fd, uint64_t at, uint64_t size, struct vmdk_descriptor *ret)
 {
 	size_t got, want = size < VMDK_DESCRIPTOR_MAX ? (size_t)size : VMDK_DESCRIPTOR_MAX;
-	char *text = malloc(want);
+	char *text = malloc(want + 1);
 
 	if (!text)
 		return pl_error_nomem();
 	struct pl_error *e = pl_fs_read_at(fd, at, text, want, &got);
 	if (!e && !vmdk_is_descriptor(text, got))
-		e = pl_error_new(PL_ERR_USAGE, "there is no description of a disk where it should be");
+		e = pl_error_hint(pl_error_new(PL_ERR_USAGE, "one of several files of a virtual disk"),
+			"give the .vmdk that names them, which has no -s001 in its name");
 	if (!e)
 		e = vmdk_descriptor_parse(text, got, ret);
 	free(text);
@@ -77,9 +78,6 @@ static struct pl_error *describe_embedded(struct disk *k)
 	k->embedded = true;
 	k->current = 0;
 	k->extent_fd = k->fd;
-	if (k->sparse.descriptor_size == 0)
-		return pl_error_hint(pl_error_new(PL_ERR_USAGE, "one of several files of a virtual disk"),
-			"give the .vmdk that names them, which has no -s001 in its name");
 	e = read_text(k->fd, k->sparse.descriptor, k->sparse.descriptor_size, &k->d);
 	if (!e && k->d.extent_count != 1)
 		e = pl_error_new(PL_ERR_USAGE, "it names other files than its own");
