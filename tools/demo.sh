@@ -40,7 +40,7 @@ echo '== paniclab init, then paniclab run =='
 if [ -n "$own_ports" ]; then
 	# shellcheck source=/dev/null
 	. ./simlab/lab.env
-	sed -e "s|url: .*|url: $SIMLAB_URL|" -e "s|port: 10022|port: $SIMLAB_SSH_PORT|" -e "s|port: 1069|port: 0|" \
+	sed -e "s|url: .*|url: $SIMLAB_URL|" -e "s|port: 10022|port: $SIMLAB_SSH_PORT|" -e "s|port: auto|port: 0|" \
 		lab.yaml >lab.new
 	mv lab.new lab.yaml
 	echo "(the usual ports are taken: lab.yaml has others)"

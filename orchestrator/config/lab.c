@@ -13,6 +13,7 @@
 
 static_assert(sizeof(enum lab_sudo) == sizeof(int), "FIELD_WORD stores an int");
 static_assert(sizeof(enum lab_firewall) == sizeof(int), "FIELD_WORD stores an int");
+static_assert(sizeof(enum lab_kdumpd) == sizeof(int), "FIELD_WORD stores an int");
 
 #define SECRET "a map, {file: PATH} or {env: NAME}; secrets never stand in this file"
 
@@ -167,8 +168,11 @@ static const struct field server_fields[] = {
 		.accepts = "an IPv4 address of this host"},
 	{.name = "port",
 		.type = FIELD_PORT,
+		.flags = FIELD_AUTO,
 		.offset = offsetof(struct lab_server, port),
-		.otherwise = "1069"},
+		.tag = offsetof(struct lab_server, port_auto),
+		.value = 1069,
+		.otherwise = "auto"},
 	{.name = "dir", .type = FIELD_PATH, .offset = offsetof(struct lab_server, dir)},
 	{.name = "max_size",
 		.type = FIELD_SIZE,
@@ -179,7 +183,9 @@ static const struct field server_fields[] = {
 };
 
 static const struct word firewall_words[] = {
-	{"leave", LAB_FIREWALL_LEAVE}, {"allow", LAB_FIREWALL_ALLOW}, {NULL, 0}};
+	{"leave", LAB_FIREWALL_LEAVE}, {"try", LAB_FIREWALL_TRY}, {"allow", LAB_FIREWALL_ALLOW}, {NULL, 0}};
+static const struct word kdumpd_words[] = {
+	{"keep", LAB_KDUMPD_KEEP}, {"unload", LAB_KDUMPD_UNLOAD}, {NULL, 0}};
 
 static const struct field host_fields[] = {
 	{.name = "firewall",
@@ -191,6 +197,16 @@ static const struct field host_fields[] = {
 		.type = FIELD_PATH,
 		.flags = FIELD_AUTO,
 		.offset = offsetof(struct lab_host, firewall_tool),
+		.otherwise = "auto"},
+	{.name = "kdumpd",
+		.type = FIELD_WORD,
+		.offset = offsetof(struct lab_host, kdumpd),
+		.otherwise = "keep",
+		.words = kdumpd_words},
+	{.name = "launchctl",
+		.type = FIELD_PATH,
+		.flags = FIELD_AUTO,
+		.offset = offsetof(struct lab_host, launchctl),
 		.otherwise = "auto"},
 	{.name = "leases",
 		.type = FIELD_PATHS,

@@ -58,18 +58,22 @@ struct lab_guest {
 };
 
 struct lab_server {
-	char *bind;    /* "auto" or an IPv4 address of this host */
-	uint16_t port; /* 1069; 0 takes a free one */
-	char *dir;     /* NULL: core/ in the run's folder */
+	char *bind;     /* "auto" or an IPv4 address of this host */
+	uint16_t port;  /* 0 takes a free one; with port_auto 1069 */
+	bool port_auto; /* if it is taken, a free one does */
+	char *dir;      /* NULL: core/ in the run's folder */
 	uint64_t max_size;
 };
 
-enum lab_firewall { LAB_FIREWALL_LEAVE, LAB_FIREWALL_ALLOW };
+enum lab_firewall { LAB_FIREWALL_LEAVE, LAB_FIREWALL_TRY, LAB_FIREWALL_ALLOW };
+enum lab_kdumpd { LAB_KDUMPD_KEEP, LAB_KDUMPD_UNLOAD };
 
 struct lab_host {
 	enum lab_firewall firewall;
-	char *firewall_tool; /* "auto" or a path of socketfilterfw */
-	char **leases;       /* DHCP lease files to look into, before the usual ones */
+	char *firewall_tool; /* "auto" or a path, see host/firewall.h */
+	enum lab_kdumpd kdumpd;
+	char *launchctl; /* "auto" or a path */
+	char **leases;   /* DHCP lease files to look into, before the usual ones */
 	size_t leases_count;
 };
 

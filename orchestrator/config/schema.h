@@ -25,7 +25,7 @@ enum field_type {
 	FIELD_TEXT,  /* char *, one line, at most 4095 bytes */
 	FIELD_LINES, /* char *, at most 64 KiB, final newlines dropped */
 	FIELD_PATH,  /* char *, made absolute; "" is never one */
-	FIELD_PORT,  /* uint16_t, at least `min` */
+	FIELD_PORT,  /* uint16_t, at least `min`; with FIELD_AUTO, auto is `value` and true at `tag` */
 	FIELD_SIZE,  /* uint64_t bytes, at least `min` */
 	FIELD_TIME,  /* int64_t nanoseconds, 1 ms to 24 h */
 	FIELD_BOOL,  /* bool */
@@ -42,7 +42,7 @@ enum field_flag {
 	FIELD_REQUIRED = 1,
 	FIELD_ONE_OF = 2,   /* exactly one of the rows with this flag is given */
 	FIELD_OPTIONAL = 4, /* of a map: when absent, its fields stay zero instead of taking defaults */
-	FIELD_AUTO = 8,     /* the word auto passes unchecked and unchanged */
+	FIELD_AUTO = 8,     /* the word auto passes unchecked and unchanged (but see FIELD_PORT) */
 	FIELD_EMPTY = 16,   /* "" is a value */
 	FIELD_TAG = 32,     /* giving this row sets the enum at `tag` to `value` */
 	FIELD_QUIET = 64,   /* errors do not show the value: it may be a secret in the wrong place */

@@ -67,6 +67,19 @@ static struct pl_error *read_text(
 	return NULL;
 }
 
+/* False for a port of another kind. */
+static bool read_auto_port(const struct field *f, const struct yml_node *n, void *base)
+{
+	const bool yes = true;
+	const uint16_t port = (uint16_t)f->value;
+
+	if (f->type != FIELD_PORT || (f->flags & FIELD_AUTO) == 0 || strcmp(n->text, "auto") != 0)
+		return false;
+	memcpy((char *)base + f->offset, &port, sizeof port);
+	memcpy((char *)base + f->tag, &yes, sizeof yes);
+	return true;
+}
+
 static bool read_number(const struct field *f, const struct yml_node *n, char *to)
 {
 	uint64_t number;
@@ -133,7 +146,7 @@ static struct pl_error *read_scalar(
 	case FIELD_PORT:
 	case FIELD_SIZE:
 	case FIELD_TIME:
-		return read_number(f, n, to) ? NULL : spot_refuse(f, n, at);
+		return read_auto_port(f, n, base) || read_number(f, n, to) ? NULL : spot_refuse(f, n, at);
 	default:
 		return read_text(f, n, base, at);
 	}

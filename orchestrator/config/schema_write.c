@@ -291,6 +291,15 @@ static bool is_nested(const struct field *f, const char *base)
 	return f->sub != NULL && value == f->value;
 }
 
+static bool is_auto_port(const struct field *f, const char *base)
+{
+	bool yes = false;
+
+	if (f->type == FIELD_PORT && (f->flags & FIELD_AUTO) != 0)
+		memcpy(&yes, base + f->tag, sizeof yes);
+	return yes;
+}
+
 static void put_field(struct writer *w, const struct field *f, const char *base)
 {
 	unsigned bits = 0;
@@ -311,6 +320,8 @@ static void put_field(struct writer *w, const struct field *f, const char *base)
 		put_words(w, f, base + f->offset);
 	else if (block)
 		put_array(w, f, base);
+	else if (is_auto_port(f, base))
+		put_text(w, "auto");
 	else
 		put_scalar(w, f, base + f->offset);
 }

@@ -80,7 +80,8 @@ static const char *accepted(const struct field *f, char *out, size_t size)
 		snprintf(out, size, "%s%s%s%s", f->type == FIELD_WORDS ? "a list of " : lead, words,
 			f->accepts != NULL ? " or " : "", f->accepts != NULL ? f->accepts : "");
 	} else if (f->type == FIELD_PORT) {
-		snprintf(out, size, "a number from %u to 65535", (unsigned)f->min);
+		snprintf(out, size, "%sa number from %u to 65535",
+			(f->flags & FIELD_AUTO) != 0 ? "auto or " : "", (unsigned)f->min);
 	} else {
 		snprintf(out, size, "%s%s", (f->flags & FIELD_AUTO) != 0 ? "auto or " : "",
 			f->accepts != NULL ? f->accepts : by_type[f->type]);

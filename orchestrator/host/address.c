@@ -39,34 +39,30 @@ static struct pl_error *none(const struct host_interface *interfaces, size_t cou
 	return pl_error_hint(e, "set server.bind to the address of this host that the guest can reach");
 }
 
-struct pl_error *host_address_pick(
-	const struct host_interface *interfaces, size_t count, const char *guest, char ret[16])
+static bool better(const struct host_interface *f, const struct host_interface *best, uint32_t guest)
 {
-	const struct host_interface *best = NULL;
+	if (!f->mask || (f->ip & f->mask) != (guest & f->mask))
+		return false;
+	/* The loopback's 127.0.0.1 is also where a guest at 127.0.0.1 is. */
+	if (f->ip == guest && guest >> 24 != 127)
+		return false;
+	return !best || f->mask > best->mask;
+}
+
+struct pl_error *host_interface_pick(const struct host_interface *interfaces, size_t count, const char *guest,
+	const struct host_interface **ret)
+{
 	struct in_addr a;
-	uint32_t ip;
 	char safe[64];
 
+	*ret = NULL;
 	if (inet_pton(AF_INET, guest, &a) != 1)
 		return pl_error_new(
 			PL_ERR_LAB, "'%s' is no IPv4 address", pl_escape_str(guest, safe, sizeof(safe)));
-	ip = ntohl(a.s_addr);
-	if (ip >> 24 == 127) {
-		format(0x7f000001, ret);
-		return NULL;
-	}
-	for (size_t i = 0; i < count; i++) {
-		const struct host_interface *f = &interfaces[i];
-
-		if (!f->mask || (f->ip & f->mask) != (ip & f->mask) || f->ip == ip)
-			continue;
-		if (!best || f->mask > best->mask)
-			best = f;
-	}
-	if (!best)
-		return none(interfaces, count, guest);
-	format(best->ip, ret);
-	return NULL;
+	for (size_t i = 0; i < count; i++)
+		if (better(&interfaces[i], *ret, ntohl(a.s_addr)))
+			*ret = &interfaces[i];
+	return *ret ? NULL : none(interfaces, count, guest);
 }
 
 static bool take(const struct ifaddrs *f, struct host_interface *ret)
@@ -96,11 +92,26 @@ struct pl_error *host_interfaces(struct host_interface *ret, size_t max, size_t 
 	return NULL;
 }
 
-struct pl_error *host_address(const char *guest, char ret[16])
+struct pl_error *host_interface_of(const char *guest, struct host_interface *ret)
 {
 	struct host_interface interfaces[HOST_INTERFACES_MAX];
+	const struct host_interface *best = NULL;
 	size_t count;
 	struct pl_error *e = host_interfaces(interfaces, HOST_INTERFACES_MAX, &count);
 
-	return e ? e : host_address_pick(interfaces, count, guest, ret);
+	if (!e)
+		e = host_interface_pick(interfaces, count, guest, &best);
+	if (!e)
+		*ret = *best;
+	return e;
+}
+
+struct pl_error *host_address(const char *guest, char ret[16])
+{
+	struct host_interface interface;
+	struct pl_error *e = host_interface_of(guest, &interface);
+
+	if (!e)
+		format(interface.ip, ret);
+	return e;
 }

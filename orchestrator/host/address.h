@@ -21,13 +21,17 @@ struct pl_error *host_interfaces(struct host_interface *ret, size_t max, size_t 
 /**
  * The one whose subnet holds the guest's address (Fusion's interfaces are
  * vmnetN, or bridge10N since macOS 11: so not by name); the narrowest subnet if
- * several do. A guest on the loopback, 127.x.x.x, is answered with 127.0.0.1.
+ * several do, for a VPN's may hold it as well. One that has the guest's address
+ * itself is not it, the loopback excepted. *ret is one of interfaces.
  * PL_ERR_LAB when there is none, naming the subnets that there are.
  */
-struct pl_error *host_address_pick(
-	const struct host_interface *interfaces, size_t count, const char *guest, char ret[16]) PL_MUST_USE;
+struct pl_error *host_interface_pick(const struct host_interface *interfaces, size_t count, const char *guest,
+	const struct host_interface **ret) PL_MUST_USE;
 
-/** The same over this host's interfaces that are up. */
+/** The same over this host's interfaces that are up: the one that the guest's packets come in by. */
+struct pl_error *host_interface_of(const char *guest, struct host_interface *ret) PL_MUST_USE;
+
+/** Its address: the one to give the guest. */
 struct pl_error *host_address(const char *guest, char ret[16]) PL_MUST_USE;
 
 #endif

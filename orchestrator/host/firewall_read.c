@@ -1,41 +1,10 @@
-/* What socketfilterfw's output says. See firewall.h. */
+/* What socketfilterfw's output says. See firewall_read.h. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "orchestrator/host/firewall.h"
-
-struct line {
-	const char *text;
-	size_t size;
-};
-
-/* The next line, trimmed; false at the end. */
-static bool next_line(const char **text, size_t *left, struct line *ret)
-{
-	const char *end;
-	size_t n;
-
-	if (!*left)
-		return false;
-	end = memchr(*text, '\n', *left);
-	n = end ? (size_t)(end - *text) : *left;
-	*ret = (struct line){*text, n};
-	*text += end ? n + 1 : n;
-	*left -= end ? n + 1 : n;
-	while (ret->size && isspace((unsigned char)ret->text[0])) {
-		ret->text++;
-		ret->size--;
-	}
-	while (ret->size && isspace((unsigned char)ret->text[ret->size - 1]))
-		ret->size--;
-	return true;
-}
-
-static bool holds(const struct line *l, const char *what)
-{
-	return memmem(l->text, l->size, what, strlen(what)) != NULL;
-}
+#include "base/lines.h"
+#include "orchestrator/host/firewall_read.h"
 
 bool firewall_read_state(const char *text, size_t size, enum firewall_state *ret)
 {
@@ -55,7 +24,7 @@ bool firewall_read_state(const char *text, size_t size, enum firewall_state *ret
 }
 
 /* "12 : /path" → the path; false for another line. */
-static bool program_of(const struct line *l, struct line *ret)
+static bool program_of(const struct pl_line *l, struct pl_line *ret)
 {
 	size_t i = 0;
 
@@ -69,17 +38,13 @@ static bool program_of(const struct line *l, struct line *ret)
 		return false;
 	while (i < l->size && l->text[i] == ' ')
 		i++;
-	*ret = (struct line){l->text + i, l->size - i};
+	*ret = (struct pl_line){l->text + i, l->size - i};
 	return ret->size && ret->text[0] == '/';
 }
 
-static bool is_program(const struct line *l, const char *program, const char *resolved)
+static bool is_program(const struct pl_line *l, const char *program, const char *resolved)
 {
-	size_t n = strlen(program);
-
-	if (l->size == n && !memcmp(l->text, program, n))
-		return true;
-	return resolved && l->size == strlen(resolved) && !memcmp(l->text, resolved, l->size);
+	return pl_line_is(l, program) || (resolved && pl_line_is(l, resolved));
 }
 
 enum firewall_rule firewall_read_rule(const char *text, size_t size, const char *program)
@@ -87,14 +52,14 @@ enum firewall_rule firewall_read_rule(const char *text, size_t size, const char 
 	char *resolved = realpath(program, NULL);
 	enum firewall_rule rule = FIREWALL_NO_RULE;
 	bool ours = false;
-	struct line l, path;
+	struct pl_line l, path;
 
-	while (next_line(&text, &size, &l)) {
+	while (pl_line_next(&text, &size, &l)) {
 		if (program_of(&l, &path))
 			ours = is_program(&path, program, resolved);
-		else if (ours && holds(&l, "Allow incoming"))
+		else if (ours && pl_line_holds(&l, "Allow incoming"))
 			rule = FIREWALL_ALLOW;
-		else if (ours && holds(&l, "Block incoming"))
+		else if (ours && pl_line_holds(&l, "Block incoming"))
 			rule = FIREWALL_BLOCK;
 	}
 	free(resolved);

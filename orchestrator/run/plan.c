@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "orchestrator/host/kdumpd.h"
 #include "orchestrator/run/steps.h"
 
 #define SAY(...) snprintf(out, STEP_TEXT_MAX, __VA_ARGS__)
@@ -9,11 +10,6 @@
 static bool with_snapshot(const struct run *r)
 {
 	return r->scenario->isolation == ISOLATION_SNAPSHOT;
-}
-
-static bool with_firewall(const struct run *r)
-{
-	return r->lab->host.firewall == LAB_FIREWALL_ALLOW;
 }
 
 static bool with_payload(const struct run *r)
@@ -29,6 +25,16 @@ static bool with_setup(const struct run *r)
 static bool with_dump(const struct run *r)
 {
 	return r->scenario->expect.core != CORE_NONE;
+}
+
+static bool with_firewall(const struct run *r)
+{
+	return with_dump(r) && r->lab->host.firewall != LAB_FIREWALL_LEAVE;
+}
+
+static bool with_kdumpd(const struct run *r)
+{
+	return with_dump(r) && r->lab->host.kdumpd == LAB_KDUMPD_UNLOAD && r->lab->server.port == KDUMPD_PORT;
 }
 
 bool plan_sets_boot_args(const struct run *r)
@@ -65,8 +71,8 @@ static void why_snapshot(const struct run *r, char *out)
 
 static void why_firewall(const struct run *r, char *out)
 {
-	(void)r;
-	SAY("host.firewall is allow: the guest's packets must reach the dump server");
+	SAY("host.firewall is %s: the guest's packets must reach the dump server",
+		r->lab->host.firewall == LAB_FIREWALL_TRY ? "try" : "allow");
 }
 
 static void why_power(const struct run *r, char *out)
@@ -79,12 +85,19 @@ static void why_address(const struct run *r, char *out)
 	SAY("an address is believed when SSH answers there on port %u", r->cfg->ssh.port);
 }
 
+static void why_kdumpd(const struct run *r, char *out)
+{
+	(void)r;
+	SAY("host.kdumpd is unload: Apple's dump server holds port %d while it is loaded", KDUMPD_PORT);
+}
+
 static void why_server(const struct run *r, char *out)
 {
 	if (r->lab->server.port == 0)
 		SAY("the kernel sends its core over UDP to a free port of this host");
 	else
-		SAY("the kernel sends its core over UDP to port %u of this host", r->lab->server.port);
+		SAY("the kernel sends its core over UDP to port %u of this host%s", r->lab->server.port,
+			r->lab->server.port_auto ? ", or to a free one if that is taken" : "");
 }
 
 static void why_facts(const struct run *r, char *out)
@@ -166,12 +179,14 @@ const struct step plan_steps[] = {
 	{"lock", NULL, why_lock, step_lock, "a lock file in the state folder", false, false},
 	{"snapshot", with_snapshot, why_snapshot, step_snapshot,
 		"a snapshot, reverted and deleted at the end", false, false},
-	{"firewall", with_firewall, why_firewall, step_firewall, "one allowed program, put back as it was",
-		false, false},
 	{"power on", NULL, why_power, step_power_on, "the VM's power, put back as it was", false, false},
 	{"address", NULL, why_address, step_address, NULL, false, false},
+	{"kdumpd", with_kdumpd, why_kdumpd, step_kdumpd, "Apple's kdumpd, loaded again at the end", false,
+		false},
 	{"dump server", with_dump, why_server, step_server, "a UDP port of this host while the run lasts",
 		false, false},
+	{"firewall", with_firewall, why_firewall, step_firewall,
+		"one allowed program or rule, put back as it was", false, false},
 	{"facts", NULL, why_facts, step_facts, "a private folder in the guest, removed again", false, false},
 	{"payload", with_payload, why_payload, step_payload, "files in the guest, removed again", false,
 		false},

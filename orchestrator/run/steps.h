@@ -4,14 +4,17 @@
 
 #include "orchestrator/run/context.h"
 
-/* steps_lab.c: Fusion and this host */
+/* steps_lab.c: Fusion and its VM */
 struct pl_error *step_preflight(struct run *r, char *out);
 struct pl_error *step_lock(struct run *r, char *out);
 struct pl_error *step_snapshot(struct run *r, char *out);
-struct pl_error *step_firewall(struct run *r, char *out);
 struct pl_error *step_power_on(struct run *r, char *out);
 struct pl_error *step_address(struct run *r, char *out);
+
+/* steps_host.c: this host, on the way from the guest to the dump server */
+struct pl_error *step_kdumpd(struct run *r, char *out);
 struct pl_error *step_server(struct run *r, char *out);
+struct pl_error *step_firewall(struct run *r, char *out);
 
 /* steps_guest.c: arming the guest */
 struct pl_error *step_facts(struct run *r, char *out);

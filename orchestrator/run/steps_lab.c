@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +8,6 @@
 
 #include "base/text.h"
 #include "orchestrator/fusion/vmx.h"
-#include "orchestrator/host/address.h"
-#include "orchestrator/host/firewall.h"
 #include "orchestrator/run/plan.h"
 #include "orchestrator/run/steps.h"
 #include "orchestrator/run/store.h"
@@ -187,36 +184,6 @@ struct pl_error *step_snapshot(struct run *r, char *out)
 	return journal_done(r->journal, id);
 }
 
-struct pl_error *step_firewall(struct run *r, char *out)
-{
-	struct firewall f = {0};
-	struct firewall_was was;
-	json_t *before = NULL;
-	int64_t id;
-	struct pl_wait w = run_wait(r, 60 * PL_SECOND);
-	struct pl_error *e = firewall_open(r->lab->host.firewall_tool, r->log, &f);
-	if (e == NULL)
-		e = firewall_look(&f, r->o->program, &w, &was);
-	if (e == NULL && firewall_needs_change(&was)) {
-		e = firewall_was_to_json(&was, &before);
-		if (e == NULL)
-			e = run_intent(r, "firewall", before, &id);
-		if (e == NULL)
-			e = firewall_allow(&f, &was, &w);
-		if (e == NULL)
-			e = firewall_verify(&f, &was, &w);
-		if (e == NULL)
-			e = journal_done(r->journal, id);
-		if (e == NULL)
-			SAY("%.400s is allowed", was.program);
-	} else if (e == NULL) {
-		e = firewall_allow(&f, &was, &w);
-		SAY("nothing to change: %s", firewall_state_name(was.state));
-	}
-	firewall_close(&f);
-	return e;
-}
-
 struct pl_error *step_power_on(struct run *r, char *out)
 {
 	int64_t id;
@@ -247,39 +214,5 @@ struct pl_error *step_address(struct run *r, char *out)
 	run_found(r, &found);
 	run_report(r, "address", json_pack("{s:s, s:s}", "ip", r->ip, "source", r->ip_source));
 	SAY("%s, says %s", r->ip, r->ip_source);
-	return NULL;
-}
-
-struct pl_error *step_server(struct run *r, char *out)
-{
-	char bind[16], core[4096];
-	struct server_network guest = {.mask = UINT32_MAX};
-	struct server_config c;
-	server_config_init(&c);
-	struct pl_error *e = NULL;
-	if (strcmp(r->lab->server.bind, "auto") == 0)
-		e = host_address(r->ip, bind);
-	else
-		snprintf(bind, sizeof bind, "%s", r->lab->server.bind);
-	struct in_addr address;
-	if (e == NULL && inet_pton(AF_INET, r->ip, &address) != 1)
-		e = pl_error_new(PL_ERR_LAB, "%s is not an IPv4 address", r->ip);
-	if (e != NULL)
-		return e;
-	guest.address = ntohl(address.s_addr);
-	snprintf(core, sizeof core, "%s/core", r->dir);
-	c.bind = bind;
-	c.port = r->lab->server.port;
-	c.dir = r->lab->server.dir != NULL ? r->lab->server.dir : core;
-	c.max_size = r->lab->server.max_size;
-	c.allow = &guest;
-	c.allow_count = 1;
-	c.decompress = true;
-	e = dump_start(&c, r->log, r->o->cancel, &r->dump);
-	if (e != NULL)
-		return e;
-	run_report(r, "server",
-		json_pack("{s:s, s:i}", "address", dump_address(r->dump), "port", (int)dump_port(r->dump)));
-	SAY("listening on %s:%u for %s only", dump_address(r->dump), dump_port(r->dump), r->ip);
 	return NULL;
 }

@@ -7,8 +7,8 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "orchestrator/host/firewall.h"
 #include "orchestrator/run/undo_guest.h"
+#include "orchestrator/run/undo_host.h"
 
 #define SAY(...) snprintf(out, UNDO_TEXT_MAX, __VA_ARGS__)
 
@@ -133,30 +133,6 @@ static void by_hand_power(const struct undo *u, char *out)
 	SAY("vmrun -T fusion stop %s", quoted(u->args->vm->vmx, vmx, sizeof vmx));
 }
 
-static struct pl_error *undo_firewall(struct undo *u, char *out)
-{
-	struct pl_wait w = pl_wait_for(120 * PL_SECOND, NULL);
-	struct firewall f = {0};
-	struct firewall_was was;
-	struct pl_error *e = firewall_was_from_json(u->change->before, "journal.ndjson", &was);
-	if (e == NULL)
-		e = firewall_open(u->args->lab->host.firewall_tool, u->args->log, &f);
-	if (e == NULL)
-		e = firewall_restore(&f, &was, &w);
-	firewall_close(&f);
-	SAY("as it was");
-	return e;
-}
-
-static void by_hand_firewall(const struct undo *u, char *out)
-{
-	char program[UNDO_TEXT_MAX / 2];
-	/* A rule that was there was "block": one that allowed needed no change. */
-	SAY("sudo " FIREWALL_SYSTEM_TOOL " %s %s",
-		strcmp(before_str(u, "rule"), "block") == 0 ? "--blockapp" : "--remove",
-		quoted(before_str(u, "program"), program, sizeof program));
-}
-
 static void by_hand_boot_args(const struct undo *u, char *out)
 {
 	char value[UNDO_TEXT_MAX - 64];
@@ -183,7 +159,8 @@ const struct undo_kind *undo_find(const char *change)
 {
 	static const struct undo_kind kinds[] = {
 		{"snapshot", false, undo_snapshot, by_hand_snapshot},
-		{"firewall", false, undo_firewall, by_hand_firewall},
+		{"firewall", false, undo_firewall, undo_firewall_by_hand},
+		{"kdumpd", false, undo_kdumpd, undo_kdumpd_by_hand},
 		{"power", true, undo_power, by_hand_power},
 		{"payload", true, undo_payload, by_hand_payload},
 		{"boot-args", true, undo_boot_args, by_hand_boot_args},

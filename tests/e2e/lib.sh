@@ -47,7 +47,7 @@ scenario_set() {
 write_config() {
 	"$PANICLAB" init --force "$WORK" >/dev/null
 	lab_set "s|url: .*|url: $SIMLAB_URL|" "s|port: 10022|port: $SIMLAB_SSH_PORT|" \
-		"s|port: 1069|port: 0|" "s|boot_timeout: .*|boot_timeout: 30s|"
+		"s|port: auto|port: 0|" "s|boot_timeout: .*|boot_timeout: 30s|"
 	scenario_set "s|timeout: 60s|timeout: 20s|" "s|within: 10m|within: 30s|"
 }
 

@@ -44,10 +44,13 @@ static void fills_in_defaults(void **state)
 	assert_int_equal(g->boot_timeout, INT64_C(300000000000));
 	assert_string_equal(lab->server.bind, "auto");
 	assert_int_equal(lab->server.port, 1069);
+	assert_true(lab->server.port_auto);
 	assert_null(lab->server.dir);
 	assert_int_equal(lab->server.max_size, INT64_C(68719476736));
 	assert_int_equal(lab->host.firewall, LAB_FIREWALL_LEAVE);
 	assert_string_equal(lab->host.firewall_tool, "auto");
+	assert_int_equal(lab->host.kdumpd, LAB_KDUMPD_KEEP);
+	assert_string_equal(lab->host.launchctl, "auto");
 	assert_int_equal(lab->host.leases_count, 0);
 	assert_int_equal(lab->kdk_folders_count, 0);
 	lab_destroy(lab);
@@ -65,7 +68,7 @@ static void reads_every_key(void **state)
 		"      host_key: 'SHA256:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO/+'}}\n"
 		"  b: {vm: {vmx: x/y.vmx}, ssh: {user: u, known_hosts: /h}}\n"
 		"server: {bind: 127.0.0.1, port: 0, dir: '~/cores', max_size: 1536K}\n"
-		"host: {firewall: allow, firewall_tool: fw, leases: [a, /b]}\n"
+		"host: {firewall: allow, firewall_tool: fw, kdumpd: unload, launchctl: lc, leases: [a, /b]}\n"
 		"kdk: {folders: [../k]}\n";
 
 	(void)state;
@@ -91,10 +94,13 @@ static void reads_every_key(void **state)
 	assert_string_equal(lab->guests[1].vm.vmx, "/etc/x/y.vmx");
 	assert_string_equal(lab->server.bind, "127.0.0.1");
 	assert_int_equal(lab->server.port, 0);
+	assert_false(lab->server.port_auto);
 	assert_string_equal(lab->server.dir, "/home/me/cores");
 	assert_int_equal(lab->server.max_size, 1572864);
 	assert_int_equal(lab->host.firewall, LAB_FIREWALL_ALLOW);
 	assert_string_equal(lab->host.firewall_tool, "/etc/fw");
+	assert_int_equal(lab->host.kdumpd, LAB_KDUMPD_UNLOAD);
+	assert_string_equal(lab->host.launchctl, "/etc/lc");
 	assert_int_equal(lab->host.leases_count, 2);
 	assert_string_equal(lab->host.leases[0], "/etc/a");
 	assert_string_equal(lab->host.leases[1], "/b");
@@ -166,13 +172,15 @@ static const struct refusal wrong_values[] = {
 		"30s or 5m (found the text '25h')"},
 	{GUEST "server: {bind: '::1'}\n",
 		"x.yaml:5: server.bind must be auto or an IPv4 address of this host (found the text '::1')"},
+	{GUEST "server: {port: any}\n",
+		"x.yaml:5: server.port must be auto or a number from 0 to 65535 (found the text 'any')"},
 	{GUEST "server: {max_size: 64X}\n",
 		"x.yaml:5: server.max_size must be a size like 512M or 64G (found the text '64X')"},
 	{GUEST "server: {max_size: 0}\n",
 		"x.yaml:5: server.max_size must be a size like 512M or 64G (found the number 0)"},
 	{GUEST "server: 1069\n", "x.yaml:5: server must be a map of keys (found a text)"},
 	{GUEST "host: {firewall: alow}\n",
-		"x.yaml:5: host.firewall must be one of leave, allow (found the text "
+		"x.yaml:5: host.firewall must be one of leave, try, allow (found the text "
 		"'alow'): did you mean 'allow'?"},
 	{GUEST "host: {leases: /a}\n", "x.yaml:5: host.leases must be a list of paths (found the text '/a'): "
 				       "put it in brackets: [ ]"},

@@ -259,8 +259,9 @@ static const char lab_text[] =
 	"  g:\n    vm:\n      vmx: /x.vmx\n    address: auto\n"
 	"    ssh:\n      user: u\n      port: 22\n      known_hosts: /h\n"
 	"    sudo: nopasswd\n    boot_timeout: 90s\n"
-	"server:\n  bind: auto\n  port: 0\n  dir: /d\n  max_size: 1023M\n"
-	"host:\n  firewall: leave\n  firewall_tool: auto\n  leases:\n    - /a\n    - \"/b c\"\n"
+	"server:\n  bind: auto\n  port: auto\n  dir: /d\n  max_size: 1023M\n"
+	"host:\n  firewall: leave\n  firewall_tool: auto\n  kdumpd: keep\n  launchctl: auto\n  leases:\n    "
+	"- /a\n    - \"/b c\"\n"
 	"kdk:\n  folders:\n    - /f\n";
 
 static struct lab *parse_lab(const char *text, size_t size)

@@ -24,28 +24,29 @@ static const struct host_interface interfaces[] = {
 static void subnet_decides(void **state)
 {
 	static const char *const cases[][2] = {
-		{"172.16.9.130", "172.16.9.1"},
-		{"10.5.5.7", "10.5.5.1"}, /* the narrowest */
-		{"10.9.5.7", "10.0.0.8"},
-		{"127.0.0.1", "127.0.0.1"},
-		{"127.3.2.1", "127.0.0.1"},
+		{"172.16.9.130", "bridge101"},
+		{"10.5.5.7", "bridge100"}, /* the narrowest */
+		{"10.9.5.7", "en0"},
+		{"127.0.0.1", "lo0"},
+		{"127.3.2.1", "lo0"},
 	};
-	char ip[16];
+	const struct host_interface *found;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_null(host_address_pick(interfaces, COUNT, cases[i][0], ip));
-		assert_string_equal(ip, cases[i][1]);
+		assert_null(host_interface_pick(interfaces, COUNT, cases[i][0], &found));
+		assert_string_equal(found->name, cases[i][1]);
 	}
 }
 
 static void no_subnet_is_an_error_that_says_what_to_set(void **state)
 {
 	struct pl_error *e;
-	char ip[16], line[512];
+	const struct host_interface *found;
+	char line[512];
 
 	(void)state;
-	e = host_address_pick(interfaces, COUNT, "192.168.64.9", ip);
+	e = host_interface_pick(interfaces, COUNT, "192.168.64.9", &found);
 	assert_int_equal(pl_error_kind(e), PL_ERR_LAB);
 	pl_error_line(e, line, sizeof(line));
 	assert_non_null(strstr(line, "192.168.64.9"));
@@ -53,21 +54,26 @@ static void no_subnet_is_an_error_that_says_what_to_set(void **state)
 	assert_non_null(strstr(line, "server.bind"));
 	pl_error_free(e);
 	/* our own address is no guest's */
-	e = host_address_pick(interfaces, COUNT, "172.16.9.1", ip);
+	e = host_interface_pick(interfaces, COUNT, "172.16.9.1", &found);
 	assert_non_null(e);
 	pl_error_free(e);
-	e = host_address_pick(interfaces, COUNT, "host.example", ip);
+	e = host_interface_pick(interfaces, COUNT, "host.example", &found);
 	assert_non_null(e);
 	pl_error_free(e);
 }
 
 static void this_host_has_a_loopback(void **state)
 {
+	struct host_interface found;
 	char ip[16];
 
 	(void)state;
 	assert_null(host_address("127.0.0.1", ip));
 	assert_string_equal(ip, "127.0.0.1");
+	assert_null(host_address("127.9.9.9", ip));
+	assert_string_equal(ip, "127.0.0.1");
+	assert_null(host_interface_of("127.0.0.1", &found));
+	assert_int_equal(strncmp(found.name, "lo", 2), 0);
 }
 
 int main(void)

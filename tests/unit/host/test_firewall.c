@@ -16,6 +16,7 @@
 
 #include "base/fs.h"
 #include "orchestrator/host/firewall.h"
+#include "orchestrator/host/firewall_read.h"
 #include "tests/unit/temp_dir.h"
 
 #define PROGRAM "/opt/lab/bin/paniclab"
@@ -43,6 +44,13 @@ static const char tool[] =
 	"--unblockapp) grep -q \" $2\\$\" $D/list && put Allow $2;;\n"
 	"--blockapp) grep -q \" $2\\$\" $D/list && put Block $2;;\n"
 	"esac\nexit 0\n";
+
+static const struct firewall_hole hole = {.program = PROGRAM,
+	.tag = "paniclab 20261128-0130",
+	.interface = "bridge100",
+	.guest = "172.16.9.130",
+	.host = "172.16.9.1",
+	.port = 1069};
 
 struct fixture {
 	struct temp_dir dir;
@@ -94,7 +102,7 @@ static void allow_and_restore(void **state)
 		char text[512];
 
 		set_up(&x, "1", "normal", cases[i].list);
-		assert_null(firewall_look(&x.f, PROGRAM, &x.w, &was));
+		assert_null(firewall_look(&x.f, &hole, &x.w, &was));
 		assert_int_equal(was.state, FIREWALL_ON);
 		assert_int_equal(firewall_needs_change(&was), cases[i].change);
 		e = firewall_verify(&x.f, &was, &x.w);
@@ -128,7 +136,7 @@ static void nothing_is_touched_when_it_is_off(void **state)
 
 	(void)state;
 	set_up(&x, "0", "normal", "Block " PROGRAM "\n");
-	assert_null(firewall_look(&x.f, PROGRAM, &x.w, &was));
+	assert_null(firewall_look(&x.f, &hole, &x.w, &was));
 	assert_int_equal(was.state, FIREWALL_OFF);
 	assert_false(firewall_needs_change(&was));
 	assert_null(firewall_allow(&x.f, &was, &x.w));
@@ -148,7 +156,7 @@ static void block_all_is_an_error_that_says_what_to_do(void **state)
 
 	(void)state;
 	set_up(&x, "2", "normal", "Allow " PROGRAM "\n");
-	assert_null(firewall_look(&x.f, PROGRAM, &x.w, &was));
+	assert_null(firewall_look(&x.f, &hole, &x.w, &was));
 	assert_int_equal(was.state, FIREWALL_BLOCKS_ALL);
 	e = firewall_allow(&x.f, &was, &x.w);
 	assert_int_equal(pl_error_kind(e), PL_ERR_LAB);
@@ -176,7 +184,7 @@ static void change_that_did_not_happen_is_noticed(void **state)
 		char line[512];
 
 		set_up(&x, "1", cases[i].habit, "");
-		assert_null(firewall_look(&x.f, PROGRAM, &x.w, &was));
+		assert_null(firewall_look(&x.f, &hole, &x.w, &was));
 		e = firewall_allow(&x.f, &was, &x.w);
 		pl_error_line(e, line, sizeof(line));
 		if (!strstr(line, cases[i].what))
@@ -195,7 +203,7 @@ static void restoring_that_fails_names_the_command(void **state)
 
 	(void)state;
 	set_up(&x, "1", "normal", "");
-	assert_null(firewall_look(&x.f, PROGRAM, &x.w, &was));
+	assert_null(firewall_look(&x.f, &hole, &x.w, &was));
 	assert_null(firewall_allow(&x.f, &was, &x.w));
 	temp_file(&x.dir, "habit", "managed", path);
 	e = firewall_restore(&x.f, &was, &x.w);
@@ -219,7 +227,7 @@ static void answer_that_is_not_understood(void **state)
 
 	(void)state;
 	set_up(&x, "1", "garbage", "");
-	e = firewall_look(&x.f, PROGRAM, &x.w, &was);
+	e = firewall_look(&x.f, &hole, &x.w, &was);
 	assert_int_equal(pl_error_kind(e), PL_ERR_LAB);
 	assert_string_equal(pl_error_place(e), "socketfilterfw --getglobalstate");
 	pl_error_free(e);
@@ -240,7 +248,7 @@ static void sudo_is_for_changes(void **state)
 	snprintf(path, sizeof(path), "%s:%s", x.dir.path, old);
 	setenv("PATH", path, 1);
 	x.f.sudo = true;
-	assert_null(firewall_look(&x.f, PROGRAM, &x.w, &was));
+	assert_null(firewall_look(&x.f, &hole, &x.w, &was));
 	assert_null(firewall_allow(&x.f, &was, &x.w));
 	setenv("PATH", old, 1);
 	free(old);
@@ -253,11 +261,22 @@ static void sudo_is_for_changes(void **state)
 static void journal_keeps_what_was(void **state)
 {
 	static const char text[] =
-		"{\"program\":\"/opt/lab/bin/paniclab\",\"state\":\"on\",\"rule\":\"block\"}";
-	static const char *const bad[] = {"{}", "{\"program\":\"x\",\"state\":\"on\",\"rule\":\"block\"}",
+		"{\"program\":\"/opt/lab/bin/paniclab\",\"state\":\"on\",\"rule\":\"block\","
+		"\"backend\":\"socketfilterfw\",\"tag\":\"paniclab "
+		"20261128-0130\",\"interface\":\"bridge100\","
+		"\"guest\":\"172.16.9.130\",\"host\":\"172.16.9.1\",\"port\":1069,\"zone\":\"\"}";
+	static const char *const bad[] = {"{}",
+		"{\"program\":\"/x\",\"state\":\"on\",\"rule\":\"none\",\"port\":70000}",
+		"{\"program\":\"/"
+		"x\",\"state\":\"on\",\"rule\":\"none\",\"backend\":\"a-name-that-is-too-long\"}",
+		"{\"program\":\"x\",\"state\":\"on\",\"rule\":\"block\"}",
 		"{\"program\":\"/x\",\"state\":\"On\",\"rule\":\"block\"}",
 		"{\"program\":\"/x\",\"state\":\"on\",\"rule\":7}", "[]"};
-	struct firewall_was was = {.program = PROGRAM, .state = FIREWALL_ON, .rule = FIREWALL_BLOCK}, back;
+	struct firewall_was was = {.hole = hole,
+				    .backend = "socketfilterfw",
+				    .state = FIREWALL_ON,
+				    .rule = FIREWALL_BLOCK},
+			    back;
 	json_t *o = NULL;
 	char *dumped;
 
@@ -268,9 +287,15 @@ static void journal_keeps_what_was(void **state)
 	free(dumped);
 	assert_null(firewall_was_from_json(o, "journal", &back));
 	json_decref(o);
-	assert_string_equal(back.program, PROGRAM);
+	assert_memory_equal(&back.hole, &hole, sizeof(hole));
+	assert_string_equal(back.backend, "socketfilterfw");
 	assert_int_equal(back.state, FIREWALL_ON);
 	assert_int_equal(back.rule, FIREWALL_BLOCK);
+	/* of a run by a version that knew one firewall only */
+	o = json_loads("{\"program\":\"/x\",\"state\":\"on\",\"rule\":\"none\"}", 0, NULL);
+	assert_null(firewall_was_from_json(o, "journal", &back));
+	json_decref(o);
+	assert_string_equal(back.backend, "socketfilterfw");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct pl_error *e;
 
@@ -305,12 +330,12 @@ static void host_without_the_tool_is_not_managed(void **state)
 	assert_int_equal(pl_error_kind(e), PL_ERR_LAB);
 	pl_error_free(e);
 	firewall_close(&f);
-	if (!access(FIREWALL_SYSTEM_TOOL, X_OK))
-		skip();
 	assert_null(firewall_open("auto", &log, &f));
+	f.folders = (const char *const[]){"/nowhere", NULL};
+	assert_null(firewall_look(&f, &hole, &w, &was));
 	assert_int_equal(messages, 1);
-	assert_null(firewall_look(&f, PROGRAM, &w, &was));
 	assert_int_equal(was.state, FIREWALL_UNMANAGED);
+	assert_string_equal(was.backend, "");
 	assert_null(firewall_allow(&f, &was, &w));
 	assert_null(firewall_verify(&f, &was, &w));
 	assert_null(firewall_restore(&f, &was, &w));

@@ -1,0 +1,26 @@
+/* Who has the UDP port? */
+#ifndef HOST_PORT_HOLDER_H
+#define HOST_PORT_HOLDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/wait.h"
+
+/** True if a socket cannot be bound there because another has the port; by trying. */
+bool port_taken(const char *address, uint16_t port);
+
+/**
+ * Who has it, in words, into out: Apple's kdumpd if launchctl (as for kdumpd_open()) lists it;
+ * else "PROGRAM (process N)" by lsof, which without root sees our own only; else "another
+ * program". Never fails.
+ */
+void port_holder(uint16_t port, const char *launchctl, const struct pl_wait *w, char *out, size_t size);
+
+/** `lsof -F pc`: lines "pN" and "cNAME". The first; false if there is none. name is printable. */
+bool port_read_lsof(const char *text, size_t size, uint64_t *pid, char name[64]);
+
+#endif
