@@ -11,6 +11,7 @@ int main(int argc, char **argv)
 		&cmd_extract,
 		&cmd_inspect,
 		&cmd_kdk,
+		&cmd_nvram,
 		&cmd_report,
 		&cmd_init,
 		&cmd_validate,

@@ -8,6 +8,7 @@ extern const struct cmd cmd_extract;
 extern const struct cmd cmd_init;
 extern const struct cmd cmd_inspect;
 extern const struct cmd cmd_kdk;
+extern const struct cmd cmd_nvram;
 extern const struct cmd cmd_report;
 extern const struct cmd cmd_run;
 extern const struct cmd cmd_runs;

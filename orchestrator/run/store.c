@@ -270,6 +270,12 @@ struct pl_error *store_lock(const char *state, const char *vmx, const char *id, 
 	return e;
 }
 
+struct pl_error *store_lock_folder(const char *vmx, struct store_lock *ret)
+{
+	*ret = STORE_UNLOCKED;
+	return lock_folder(vmx, &ret->folder);
+}
+
 void store_unlock(struct store_lock *l)
 {
 	pl_lock_release(&l->named);

@@ -46,6 +46,8 @@ struct store_lock {
  */
 struct pl_error *store_lock(
 	const char *state, const char *vmx, const char *id, struct store_lock *ret) PL_MUST_USE;
+/** The second of the two alone, for what changes a VM's files outside of a run. */
+struct pl_error *store_lock_folder(const char *vmx, struct store_lock *ret) PL_MUST_USE;
 void store_unlock(struct store_lock *l);
 
 /** True if a run with that state folder holds the VM's lock now. */
