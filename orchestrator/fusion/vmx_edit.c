@@ -177,7 +177,9 @@ static struct pl_error *check_key(const char *key)
 
 static struct pl_error *check_encoding(const struct found *f, const char *key, const char *value)
 {
-	for (const char *c = value; *c && !f->utf8; c++)
+	bool utf8 = f->utf8 && strcasecmp(key, ".encoding") != 0;
+
+	for (const char *c = value; *c && !utf8; c++)
 		if ((unsigned char)*c >= 0x80)
 			return pl_error_hint(
 				pl_error_new(PL_ERR_USAGE,
