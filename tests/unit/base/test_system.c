@@ -49,6 +49,33 @@ static void test_write(void **state)
 	pl_buf_deinit(&b);
 }
 
+/* Mode, owner and link stay; a file that is not there is not made. */
+static void test_replace(void **state)
+{
+	(void)state;
+	struct pl_buf b;
+	struct stat st;
+	pl_buf_init(&b, 100);
+	fails(pl_fs_replace(in_folder("f"), "new", 3), PL_ERR_LAB);
+	assert_int_equal(access(in_folder("f"), F_OK), -1);
+	assert_null(pl_fs_write(in_folder("f"), "one", 3, 0604));
+	/* As root a file of somebody else's, as a user one of one's own. */
+	uid_t owner = getuid() == 0 ? 1234 : getuid();
+	assert_int_equal(chown(in_folder("f"), owner, (gid_t)-1), 0);
+	assert_int_equal(symlink("f", in_folder("link")), 0);
+	assert_null(pl_fs_replace(in_folder("link"), "new", 3));
+	assert_int_equal(lstat(in_folder("link"), &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(lstat(in_folder("f"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0604);
+	assert_int_equal(st.st_uid, owner);
+	assert_null(pl_fs_read(in_folder("f"), &b));
+	assert_string_equal(pl_buf_text(&b), "new");
+	assert_int_equal(unlink(in_folder("link")), 0);
+	assert_int_equal(unlink(in_folder("f")), 0);
+	pl_buf_deinit(&b);
+}
+
 static void test_read_limit(void **state)
 {
 	(void)state;
@@ -218,6 +245,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_read_limit),
 		cmocka_unit_test(test_remove_tree_follows_no_link),
 		cmocka_unit_test(test_lock),
