@@ -150,16 +150,19 @@ static struct pl_error *add_line(struct pl_buf *text, const struct found *f, str
 	return e;
 }
 
-/* Takes the line out; a last one without a line end takes the end before it along. */
-static struct pl_error *cut(struct pl_buf *text, const struct vmx_line *line)
+static bool ends_with(struct vmx_span s, struct vmx_span end)
 {
-	struct vmx_span head = before(text, line->whole.start);
-	struct vmx_span tail = from(text, line->whole.start + line->whole.size);
+	return s.size >= end.size && !memcmp(s.start + s.size - end.size, end.start, end.size);
+}
 
-	if (!line->end.size && head.size && head.start[head.size - 1] == '\n')
-		head.size--;
-	if (!line->end.size && head.size && head.start[head.size - 1] == '\r')
-		head.size--;
+/* Takes the line out; a last one without a line end takes the end before it along. */
+static struct pl_error *cut(struct pl_buf *text, const struct found *f)
+{
+	struct vmx_span head = before(text, f->line.whole.start);
+	struct vmx_span tail = from(text, f->line.whole.start + f->line.whole.size);
+
+	if (!f->line.end.size && ends_with(head, f->end))
+		head.size -= f->end.size;
 	return rebuild(text, head, (struct vmx_span){"", 0}, tail);
 }
 
@@ -230,7 +233,7 @@ struct pl_error *vmx_remove(struct pl_buf *text, const char *key)
 	struct found f;
 	struct pl_error *e = find(text, key, &f);
 
-	return e || !f.there ? e : cut(text, &f.line);
+	return e || !f.there ? e : cut(text, &f);
 }
 
 struct pl_error *vmx_save_line(const struct pl_buf *text, const char *key, struct pl_buf *line)

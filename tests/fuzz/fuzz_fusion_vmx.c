@@ -83,8 +83,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(!vmx_parse((const char *)data, size, &v));
 	for (size_t i = 0; i < v.count && i < 64; i++)
 		must(vmx_get(&v, v.entries[i].key) != NULL);
-	/* a line that begins like a byte order mark becomes one when all before it go */
-	if (size && !memmem(data, size, "\n\xef\xbb\xbf", 4)) {
+	/*
+	 * A line that begins like a byte order mark becomes one when all before it go,
+	 * and a CR at the very end belongs to the line end that a new line brings.
+	 */
+	if (size && data[size - 1] != '\r' && !memmem(data, size, "\n\xef\xbb\xbf", 4)) {
 		edit(data, size, &v, "serial0.present", "TRUE");
 		for (size_t i = 0; i < v.count && i < 4; i++)
 			edit(data, size, &v, v.entries[i].key, v.entries[v.count - 1].value);
