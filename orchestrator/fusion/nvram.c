@@ -130,7 +130,7 @@ static int by_name(const void *a, const void *b)
 
 static struct pl_error *mark_duplicates(struct nvram *n)
 {
-	struct nvram_variable **sorted = calloc(n->count + 1, sizeof *sorted);
+	struct nvram_variable **sorted = calloc(n->count + 1, sizeof(struct nvram_variable *));
 	size_t plain = 0;
 
 	if (!sorted)
