@@ -6,11 +6,22 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "base/fs.h"
+
 #define BLOCK 4096
 
 static bool all_zero(const uint8_t *p, size_t size)
 {
 	return size == 0 || (p[0] == 0 && memcmp(p, p + 1, size - 1) == 0);
+}
+
+static struct pl_error *cannot_write(int why)
+{
+	struct pl_error *e = pl_error_errno(PL_ERR_LAB, why, "cannot write the file");
+
+	if (why == ENOSPC || why == EDQUOT)
+		return pl_error_hint(e, "make room, or name a folder on another disk");
+	return why == EFBIG ? pl_error_hint(e, "raise the limit that the shell sets: ulimit -f") : e;
 }
 
 static struct pl_error *write_at(int fd, const uint8_t *data, size_t size, uint64_t at)
@@ -20,7 +31,7 @@ static struct pl_error *write_at(int fd, const uint8_t *data, size_t size, uint6
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return pl_error_errno(PL_ERR_LAB, errno, "cannot write the decompressed file");
+			return cannot_write(errno);
 		data += n;
 		at += (uint64_t)n;
 		size -= (size_t)n;
@@ -65,8 +76,6 @@ struct pl_error *sparse_write(struct sparse *s, const void *data, size_t size)
 struct pl_error *sparse_finish(struct sparse *s)
 {
 	if (ftruncate(s->fd, (off_t)s->size) != 0)
-		return pl_error_errno(PL_ERR_LAB, errno, "cannot set the length of the decompressed file");
-	if (fsync(s->fd) != 0 && errno != EINVAL)
-		return pl_error_errno(PL_ERR_LAB, errno, "cannot flush the decompressed file to disk");
-	return NULL;
+		return pl_error_errno(PL_ERR_LAB, errno, "cannot set the length of the file");
+	return pl_fs_sync(s->fd);
 }
