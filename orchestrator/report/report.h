@@ -23,7 +23,8 @@
  *   facts        what the guest said of itself before the change: {product_version,
  *                build, kernel_version, xnu, variant, kernel_uuid, model, sip,
  *                interface, nic_driver}
- *   boot_args    {before, during}
+ *   boot_args    {before, during, findings: [{code, weight: note|warning|stops, subject,
+ *                text, advice}]: what is known to be wrong with them}
  *   steps        [{name, reason, status: done|failed|skipped|not-reached,
  *                started, seconds, detail, undo: none|done|failed|pending,
  *                undo_seconds}] in the order of the plan
