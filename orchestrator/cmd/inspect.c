@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "orchestrator/cmd/commands.h"
+#include "orchestrator/cmd/inspect_vm.h"
 #include "orchestrator/core/signature_rules.h"
 
 #define LINE_MAX_TEXT 4096 /* bytes of one guest text on the terminal */
@@ -189,6 +190,7 @@ static void print_text(FILE *out, const char *path, const json_t *doc)
 	print_panic(out, json_object_get(doc, "panic"));
 	print_memory(out, doc);
 	print_files(out, json_object_get(doc, "files"));
+	inspect_vm_print(out, doc);
 	print_warnings(out, json_object_get(doc, "warnings"));
 }
 
@@ -204,12 +206,12 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 	if (!e)
 		e = inspect_file_with(cmd_arg(in, 0), &(struct inspect_options){.rules = rules}, &wait, &doc);
 	free(rules);
-	if (e)
-		return e;
-	if (!env->json)
-		print_text(env->out, cmd_arg(in, 0), doc);
-	else
+	if (!e)
+		e = inspect_vm_add(cmd_arg(in, 0), doc);
+	if (!e && env->json)
 		e = cmd_print_json(env, doc);
+	else if (!e)
+		print_text(env->out, cmd_arg(in, 0), doc);
 	json_decref(doc);
 	return e;
 }
