@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "orchestrator/cmd/commands.h"
+#include "orchestrator/cmd/inspect_map.h"
 #include "orchestrator/cmd/inspect_vm.h"
 #include "orchestrator/core/signature_rules.h"
 
@@ -179,7 +180,7 @@ static void print_warnings(FILE *out, const json_t *warnings)
 	json_array_foreach(warnings, i, w) fprintf(out, "  %s\n", text_of(w, text, sizeof text));
 }
 
-static void print_text(FILE *out, const char *path, const json_t *doc)
+static struct pl_error *print_text(FILE *out, const char *path, const json_t *doc)
 {
 	char name[LINE_MAX_TEXT], size[32];
 
@@ -189,9 +190,11 @@ static void print_text(FILE *out, const char *path, const json_t *doc)
 	print_rows(out, doc, identity_rows);
 	print_panic(out, json_object_get(doc, "panic"));
 	print_memory(out, doc);
+	struct pl_error *e = inspect_print_map(out, doc);
 	print_files(out, json_object_get(doc, "files"));
 	inspect_vm_print(out, doc);
 	print_warnings(out, json_object_get(doc, "warnings"));
+	return e;
 }
 
 static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int *exit_code)
@@ -211,7 +214,7 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 	if (!e && env->json)
 		e = cmd_print_json(env, doc);
 	else if (!e)
-		print_text(env->out, cmd_arg(in, 0), doc);
+		e = print_text(env->out, cmd_arg(in, 0), doc);
 	json_decref(doc);
 	return e;
 }

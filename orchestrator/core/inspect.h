@@ -10,6 +10,7 @@
  *   segments, threads      how many
  *   registers              one object a thread, {"rip":"0x...",...}
  *   memory                 {"bytes","missing","lowest","highest"} of a core
+ *   memory_map             a picture of it: memory_map.h
  *   truncated              true if a part of the core is not there
  *   panic                  what panic_text_json() gives
  *   panic_text             the text itself, raw

@@ -99,7 +99,7 @@ static struct pl_error *describe(
 		e = set_warnings(in, c, id);
 	if (!e && id->panic_text)
 		e = inspect_panic(in, id->panic_text, id->panic_size, &found);
-	return e;
+	return e ? e : inspect_memory_map(in, c, id);
 }
 
 struct pl_error *inspect_core(struct inspect *in, int fd, const char *kind)

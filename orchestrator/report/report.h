@@ -35,7 +35,8 @@
  *                complete, reason, gzip}
  *   panicked     {seen: something proves a panic, sign: what told of one, or ""}:
  *                also where no text of it could be had
- *   core         what `paniclab inspect --json` prints for the core
+ *   core         what `paniclab inspect --json` prints for the core, its memory_map
+ *                included
  *   panic        the panic, decoded: {string, cpu, caller, source, process,
  *                boot_args, backtrace: [{frame, address, symbol, offset, image}],
  *                kexts: [{id, version, uuid, start, end, dependencies}], signature,
