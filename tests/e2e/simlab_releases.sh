@@ -59,8 +59,7 @@ refuses 0
 is "$(g 'sudo touch /System/x 2>&1; sudo touch /usr/x 2>&1; sudo touch /Library/x && echo done')" \
 	"$(printf 'touch: /System/x: Operation not permitted\ntouch: /usr/x: Operation not permitted\ndone')" \
 	"10.14: SIP protects /System and /usr"
-g 'sudo sh -c "echo x >/System/x"' 2>/dev/null
-[ $? -ne 0 ]
+! g 'sudo sh -c "echo x >/System/x"' 2>/dev/null
 ok $? "10.14: ... from the shell as well"
 has "$(g 'spctl kext-consent status')" ENABLED "10.14: kexts need consent"
 

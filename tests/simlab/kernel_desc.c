@@ -332,11 +332,21 @@ uint64_t kernel_text_size(const struct kernel_desc *d)
 	return (size > most ? most : size) & ~UINT64_C(0xfff);
 }
 
+/* Functions: behind 64 KiB of header and constants, close together so that a kernel's file is small. */
+static uint64_t code_size(const struct kernel_desc *d)
+{
+	uint64_t room = kernel_text_size(d) - 0x20000;
+	return room < 0x40000 ? room : 0x40000;
+}
+
+uint64_t kernel_code_end(const struct kernel_desc *d)
+{
+	return 0x10000 + code_size(d) + 0x1000;
+}
+
 uint64_t kernel_function(const struct kernel_desc *d, const char *name, unsigned offset)
 {
-	/* The first 64 KiB are the header's and the constants'. */
-	uint64_t room = kernel_text_size(d) - 0x20000;
-	return kernel_text_base(d) + 0x10000 + (hash_text(name) % room & ~UINT64_C(15)) + offset;
+	return kernel_text_base(d) + 0x10000 + (hash_text(name) % code_size(d) & ~UINT64_C(15)) + offset;
 }
 
 uint64_t kernel_stack_base(const struct kernel_desc *d, unsigned cpu)

@@ -104,6 +104,9 @@ uint64_t kernel_hib_base(const struct kernel_desc *d);
 /** Bytes of __TEXT; smaller in small cores. */
 uint64_t kernel_text_size(const struct kernel_desc *d);
 
+/** How much of __TEXT, from its beginning, has all functions in it. */
+uint64_t kernel_code_end(const struct kernel_desc *d);
+
 /** Somewhere in __TEXT for a function of that name, plus offset; the same each time. */
 uint64_t kernel_function(const struct kernel_desc *d, const char *name, unsigned offset);
 

@@ -9,10 +9,12 @@
 #define MH_MAGIC_64 UINT32_C(0xfeedfacf)
 #define MH_EXECUTE 2U
 #define MH_DSYM 10U
-#define TEXT_FILE 0x2000U /* of __TEXT in the file: its header and constants */
-#define VERSION_AT 0x1000U
+#define VERSION_AT 0x1000U /* in __TEXT and in the file; __const, a page */
+#define CODE_AT 0x2000U
 #define LINKEDIT_SIZE 0x10000U
 #define COMMANDS_MAX 64U
+
+#define S_CODE 0x80000400U /* pure and some instructions */
 
 enum { CMD_SYMTAB = 2, CMD_SEGMENT_64 = 0x19, CMD_UUID = 0x1b };
 
@@ -51,8 +53,11 @@ static void name16(struct out *o, const char *name)
 
 static void pad_to(struct out *o, size_t start, size_t size)
 {
-	while (o->e == NULL && o->b->size - start < size)
-		bytes(o, "", 1);
+	static const uint8_t zeroes[4096];
+	while (o->e == NULL && o->b->size - start < size) {
+		size_t left = size - (o->b->size - start);
+		bytes(o, zeroes, left < sizeof zeroes ? left : sizeof zeroes);
+	}
 }
 
 static void segment(struct out *o, const char *name, const uint64_t place[static 4], unsigned sections)
@@ -68,7 +73,8 @@ static void segment(struct out *o, const char *name, const uint64_t place[static
 	u32(o, 0);
 }
 
-static void section(struct out *o, const char *name, uint64_t address, uint64_t size, uint32_t offset)
+static void section(
+	struct out *o, const char *name, uint64_t address, uint64_t size, uint32_t offset, uint32_t flags)
 {
 	name16(o, name);
 	name16(o, "__TEXT");
@@ -76,7 +82,7 @@ static void section(struct out *o, const char *name, uint64_t address, uint64_t 
 	u64(o, size);
 	u32(o, offset);
 	for (int i = 0; i < 7; i++)
-		u32(o, 0);
+		u32(o, i == 3 ? flags : 0); /* align, relocations, flags, reserved */
 }
 
 struct symbols {
@@ -98,7 +104,7 @@ static void symbol_table(struct out *o, const struct kernel_desc *d)
 	const char *name;
 	for (size_t i = 0; (name = panic_function_name(i)) != NULL; i++) {
 		u32(o, at);
-		bytes(o, "\x0f\x01\0\0", 4); /* N_SECT | N_EXT, section 1 */
+		bytes(o, "\x0f\x02\0\0", 4); /* N_SECT | N_EXT, section 2 */
 		u64(o, kernel_function(d, name, 0) - kernel_slide(d));
 		at += (uint32_t)(1 + strlen(name) + 1);
 	}
@@ -116,8 +122,9 @@ static struct pl_error *write_file(const struct kernel_desc *d, bool dsym, struc
 	size_t start = out->size;
 	uint64_t base = KERNEL_TEXT_UNSLID;
 	uint64_t text = kernel_text_size(d);
-	uint64_t text_file = dsym ? 0 : TEXT_FILE;
-	uint64_t table = dsym ? VERSION_AT : TEXT_FILE;
+	uint64_t code_end = kernel_code_end(d);
+	uint64_t text_file = dsym ? 0 : code_end;
+	uint64_t table = dsym ? VERSION_AT : code_end;
 	uint64_t table_size = 16 * s.count + s.strings;
 	u32(&o, MH_MAGIC_64);
 	u32(&o, 0x01000007); /* CPU_TYPE_X86_64 */
@@ -128,8 +135,8 @@ static struct pl_error *write_file(const struct kernel_desc *d, bool dsym, struc
 	u32(&o, dsym ? 0 : 0x200001); /* MH_NOUNDEFS | MH_PIE */
 	u32(&o, 0);
 	segment(&o, "__TEXT", (uint64_t[]){base, text, 0, text_file}, 2);
-	section(&o, "__text", base + TEXT_FILE, text - TEXT_FILE, 0);
-	section(&o, "__const", base + VERSION_AT, TEXT_FILE - VERSION_AT, dsym ? 0 : VERSION_AT);
+	section(&o, "__const", base + VERSION_AT, CODE_AT - VERSION_AT, dsym ? 0 : VERSION_AT, 0);
+	section(&o, "__text", base + CODE_AT, code_end - CODE_AT, dsym ? 0 : CODE_AT, S_CODE);
 	segment(&o, "__LINKEDIT", (uint64_t[]){base + text, LINKEDIT_SIZE, table, table_size}, 0);
 	u32(&o, CMD_UUID);
 	u32(&o, 24);
@@ -143,7 +150,7 @@ static struct pl_error *write_file(const struct kernel_desc *d, bool dsym, struc
 	pad_to(&o, start, VERSION_AT);
 	if (!dsym) {
 		bytes(&o, d->version, strlen(d->version) + 1);
-		pad_to(&o, start, TEXT_FILE);
+		pad_to(&o, start, code_end);
 	}
 	symbol_table(&o, d);
 	return o.e;

@@ -2,7 +2,7 @@
  * A kernel as a file: a small MH_EXECUTE x86_64 Mach-O at the place where
  * kernels are linked, with LC_UUID, its version text in __TEXT,__const and a
  * symbol for each function that a panic's backtrace may name, where
- * kernel_function() puts it. No code. What is prelinked (10.10 on) or in a boot
+ * kernel_function() puts it, in code of zeroes. What is prelinked (10.10 on) or in a boot
  * collection is the same bytes behind one line of text.
  */
 #ifndef SIMLAB_KERNEL_IMAGE_H

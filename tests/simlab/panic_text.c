@@ -81,11 +81,21 @@ struct pl_error *panic_trigger_parse(const char *name, enum panic_trigger *ret)
 		"one of dtrace, kext, page-fault, sysctl, reboot, nmi, boot");
 }
 
+static bool named_before(const struct shape *shape, const struct step *step)
+{
+	for (const struct shape *s = shapes; s <= shape; s++)
+		for (const struct step *t = s->steps; t->function && t != step; t++)
+			if (strcmp(t->function, step->function) == 0)
+				return true;
+	return false;
+}
+
 const char *panic_function_name(size_t index)
 {
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
 		for (const struct step *step = shapes[i].steps; step->function; step++)
-			if (strcmp(step->function, "*") != 0 && index-- == 0)
+			if (strcmp(step->function, "*") != 0 && !named_before(&shapes[i], step) &&
+				index-- == 0)
 				return step->function;
 	return NULL;
 }

@@ -25,7 +25,7 @@ enum panic_trigger {
 /* "dtrace", "kext", "page-fault", "sysctl", "reboot", "nmi", "boot"; PL_ERR_USAGE if it is none. */
 struct pl_error *panic_trigger_parse(const char *name, enum panic_trigger *ret) PL_MUST_USE;
 
-/** The functions that backtraces name, each once or more; NULL behind the last. */
+/** The functions that backtraces name, each once; NULL behind the last. */
 const char *panic_function_name(size_t index);
 
 #define PANIC_FRAMES_MAX 24

@@ -143,10 +143,12 @@ struct pl_error *kdk_make(const struct release *r, const char *out, uint64_t cor
 	snprintf(k.path, sizeof k.path, "%s/%s", out, name);
 	if (access(k.path, F_OK) == 0)
 		return pl_error_new(PL_ERR_USAGE, "%s is there already", k.path);
-	umask(022);
 	struct pl_error *e = pl_fs_mkdirs(k.path);
 	if (e == NULL)
 		e = old ? put_old_kit(&k) : put_kdk(&k);
+	const char *const open_it[] = {"chmod", "-R", "go+rX", k.path, NULL};
+	if (e == NULL)
+		e = make_run(open_it, NULL);
 	return e != NULL ? e : make_image(&k, out, name);
 }
 

@@ -123,8 +123,8 @@ static void create(struct sim *s, struct call *c, const char *root)
 		call_out(c, "No variant specified, falling back to release\n");
 	snprintf(kernel, sizeof kernel, "%.1023s/" KERNELS "/kernel%s%.32s", root, release ? "" : ".",
 		release ? "" : suffix);
-	snprintf(default_boot, sizeof default_boot, "%.1023s/" BOOT_COLLECTION "%s%.32s", root, release ? "" : ".",
-		release ? "" : suffix);
+	snprintf(default_boot, sizeof default_boot, "%.1023s/" BOOT_COLLECTION "%s%.32s", root,
+		release ? "" : ".", release ? "" : suffix);
 	if (given != NULL && !macos_on_disk(c, given, kernel, sizeof kernel))
 		return;
 	snprintf(boot, sizeof boot, "%s", default_boot);
