@@ -83,7 +83,6 @@ gen_guest  := $(BUILD)/gen/guest_scripts.c
 gen_config := $(BUILD)/gen/config_templates.c
 gen_report := $(BUILD)/gen/report_templates.c
 gen_core   := $(BUILD)/gen/core_rules.c
-gen_macos  := $(BUILD)/gen/macos_rules.c
 SCRIPTS    := $(sort $(wildcard guest-scripts/*.sh))
 $(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
 
@@ -101,16 +100,11 @@ $(gen_report): $(REPORT_TEMPLATES) tools/embed.sh
 	@mkdir -p $(@D)
 	$(call say,EMBED,$@)
 	$(Q)sh tools/embed.sh report_templates $(REPORT_TEMPLATES) > $@
-MACOS_RULES := rules/boot-args.txt
-CORE_RULES := $(filter-out $(MACOS_RULES),$(sort $(wildcard rules/*.txt)))
+CORE_RULES := $(sort $(wildcard rules/*.txt))
 $(gen_core): $(CORE_RULES) tools/embed.sh
 	@mkdir -p $(@D)
 	$(call say,EMBED,$@)
 	$(Q)sh tools/embed.sh core_rules $(CORE_RULES) > $@
-$(gen_macos): $(MACOS_RULES) tools/embed.sh
-	@mkdir -p $(@D)
-	$(call say,EMBED,$@)
-	$(Q)sh tools/embed.sh macos_rules $(MACOS_RULES) > $@
 
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 	$(call say,CC,$<)

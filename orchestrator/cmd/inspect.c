@@ -9,8 +9,6 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "orchestrator/cmd/commands.h"
-#include "orchestrator/cmd/inspect_map.h"
-#include "orchestrator/cmd/inspect_vm.h"
 #include "orchestrator/core/signature_rules.h"
 
 #define LINE_MAX_TEXT 4096 /* bytes of one guest text on the terminal */
@@ -180,7 +178,7 @@ static void print_warnings(FILE *out, const json_t *warnings)
 	json_array_foreach(warnings, i, w) fprintf(out, "  %s\n", text_of(w, text, sizeof text));
 }
 
-static struct pl_error *print_text(FILE *out, const char *path, const json_t *doc)
+static void print_text(FILE *out, const char *path, const json_t *doc)
 {
 	char name[LINE_MAX_TEXT], size[32];
 
@@ -190,36 +188,60 @@ static struct pl_error *print_text(FILE *out, const char *path, const json_t *do
 	print_rows(out, doc, identity_rows);
 	print_panic(out, json_object_get(doc, "panic"));
 	print_memory(out, doc);
-	struct pl_error *e = inspect_print_map(out, doc);
 	print_files(out, json_object_get(doc, "files"));
-	inspect_vm_print(out, doc);
 	print_warnings(out, json_object_get(doc, "warnings"));
-	return e;
+}
+
+/* All values of a repeated option, with a NULL at the end; NULL without memory. */
+static const char **values(const struct cmd_input *in, const char *name)
+{
+	size_t count = 0;
+
+	while (cmd_nth(in, name, count))
+		count++;
+	const char **list = calloc(count + 1, sizeof *list);
+	for (size_t i = 0; list && i < count; i++)
+		list[i] = cmd_nth(in, name, i);
+	return list;
 }
 
 static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int *exit_code)
 {
 	struct pl_wait wait = {PL_TIME_FOREVER, env->cancel};
 	const char *rules_path = cmd_value(in, "rules");
+	struct inspect_options o = {.log = &env->log};
 	char *rules = NULL;
 	json_t *doc = NULL;
 
 	(void)exit_code;
 	struct pl_error *e = rules_path ? signature_rules_load(rules_path, &rules) : NULL;
+	o.rules = rules;
+	o.kernels = values(in, "kernel");
+	o.kexts = values(in, "kext");
+	o.kits = values(in, "kdk");
+	if (!e && !(o.kernels && o.kexts && o.kits))
+		e = pl_error_nomem();
 	if (!e)
-		e = inspect_file_with(cmd_arg(in, 0), &(struct inspect_options){.rules = rules}, &wait, &doc);
+		e = inspect_file_with(cmd_arg(in, 0), &o, &wait, &doc);
 	free(rules);
-	if (!e)
-		e = inspect_vm_add(cmd_arg(in, 0), doc);
-	if (!e && env->json)
+	free(o.kernels);
+	free(o.kexts);
+	free(o.kits);
+	if (e)
+		return e;
+	if (!env->json)
+		print_text(env->out, cmd_arg(in, 0), doc);
+	else
 		e = cmd_print_json(env, doc);
-	else if (!e)
-		e = print_text(env->out, cmd_arg(in, 0), doc);
 	json_decref(doc);
 	return e;
 }
 
 static const struct cmd_option options[] = {
+	{"kernel", 'k', "FILE",
+		"the kernel that panicked, or its dSYM: its symbols name addresses; repeatable"},
+	{"kext", 'x', "FILE", "the same of a kext, also as a .kext bundle; repeatable"},
+	{"kdk", 0, "DIR", "a Kernel Debug Kit that has them; repeatable"},
 	{"rules", 0, "FILE", "rules for naming panics, before those that are built in"},
 	{0},
 };
@@ -230,6 +252,7 @@ const struct cmd cmd_inspect = {
 	.summary = "says what a core, image, panic log, kernel, nvram file is and what is in it",
 	.example = "paniclab inspect core-xnu-7195.gz\n"
 		   "paniclab inspect --json Kernel_2024-01-31_mac.panic\n"
+		   "paniclab inspect --kdk KDK_10.15.7_19H2.kdk --kext My.kext core\n"
 		   "paniclab inspect --rules own.rules serial.log",
 	.options = options,
 	.min_args = 1,

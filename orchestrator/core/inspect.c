@@ -12,6 +12,7 @@
 
 #include "orchestrator/core/core_json.h"
 #include "orchestrator/core/inspect_parts.h"
+#include "orchestrator/core/inspect_symbols.h"
 #include "orchestrator/core/macho.h"
 #include "orchestrator/core/panic_text.h"
 
@@ -109,6 +110,22 @@ static struct pl_error *compare_uuid(struct inspect *in, const struct panic_text
 	return inspect_warn(in, "the panic text is of another kernel: UUID %s", p->kernel_uuid);
 }
 
+/* A core has said before what it knows. */
+static struct pl_error *name_frames(struct inspect *in, struct panic_text *p)
+{
+	struct inspect_symbols s;
+
+	if (in->symbols)
+		return inspect_symbols_resolve(in, in->symbols, p);
+	struct pl_error *e = inspect_symbols_text(p, &s);
+	if (!e)
+		e = inspect_symbols_resolve(in, &s, p);
+	if (!e)
+		e = inspect_symbols_set(in, &s);
+	inspect_symbols_deinit(&s);
+	return e;
+}
+
 struct pl_error *inspect_panic(struct inspect *in, const char *text, size_t size, struct inspect_found *found)
 {
 	struct panic_text p;
@@ -117,6 +134,8 @@ struct pl_error *inspect_panic(struct inspect *in, const char *text, size_t size
 
 	*found = (struct inspect_found){.panic = !e && p.found, .report = p.report};
 	if (found->panic)
+		e = name_frames(in, &p);
+	if (found->panic && !e)
 		e = panic_text_json(&p, in->options->rules, &o);
 	if (found->panic && !e)
 		e = inspect_check(json_object_set_new(in->doc, "panic", o) |

@@ -9,10 +9,17 @@
  *   identity_source        which part of a core said so
  *   segments, threads      how many
  *   registers              one object a thread, {"rip":"0x...",...}
+ *   thread_list            registers and backtrace of each thread: inspect_threads.c
+ *   boot_args              of a core whose kernel's symbols are known
+ *   kexts_loaded           [{"id","version","uuid","start","end"}], end being the last byte's
+ *                          address; kexts_loaded_source is "gLoadedKextSummaries", or "memory":
+ *                          found by their looks
+ *   symbol_files           whose symbols were used: [{"image","uuid","source":"file"|"memory",
+ *                          "path","dwarf","slide","symbols","damage"}]
  *   memory                 {"bytes","missing","lowest","highest"} of a core
- *   memory_map             a picture of it: memory_map.h
  *   truncated              true if a part of the core is not there
- *   panic                  what panic_text_json() gives
+ *   panic                  what panic_text_json() gives; with from_thread true when the core has no
+ *                          panic text: then it is the panicking thread's backtrace alone
  *   panic_text             the text itself, raw
  *   gzip                   "ok", "truncated", "corrupt", or "partial": not read
  *                          to its end; with gzip_detail, decompressed_bytes
@@ -37,6 +44,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/wait.h"
 
 #define INSPECT_GUNZIP_MAX (UINT64_C(512) << 20)
@@ -44,6 +52,11 @@
 
 struct inspect_options {
 	const char *rules; /* of signature_rules_load(), or NULL for those built in */
+	/* Files with symbols, as symbols.h takes them; lists that end with NULL, or NULL. */
+	const char **kernels;
+	const char **kexts;
+	const char **kits;        /* folders of Kernel Debug Kits */
+	const struct pl_log *log; /* NULL: silence */
 };
 
 /**

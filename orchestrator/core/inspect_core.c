@@ -13,20 +13,7 @@
 #include "orchestrator/core/core_json.h"
 #include "orchestrator/core/gunzip.h"
 #include "orchestrator/core/inspect_parts.h"
-
-static json_t *thread_registers(const struct macho_thread *t)
-{
-	const char *const *names = macho_register_names(t->is_64);
-	json_t *o = json_object();
-
-	for (size_t i = 0; o && i < t->count; i++) {
-		if (json_object_set_new(o, names[i], core_json_address(t->registers[i])) != 0) {
-			json_decref(o);
-			return NULL;
-		}
-	}
-	return o;
-}
+#include "orchestrator/core/inspect_symbols.h"
 
 static int set_threads(json_t *doc, const struct core_file *c)
 {
@@ -34,7 +21,7 @@ static int set_threads(json_t *doc, const struct core_file *c)
 	int bad = core_json_set_count(doc, "threads", c->thread_count);
 
 	for (size_t i = 0; i < c->thread_count; i++)
-		bad |= json_array_append_new(list, thread_registers(&c->threads[i]));
+		bad |= json_array_append_new(list, inspect_registers(&c->threads[i]));
 	return bad | json_object_set_new(doc, "registers", list);
 }
 
@@ -89,6 +76,7 @@ static struct pl_error *set_warnings(
 static struct pl_error *describe(
 	struct inspect *in, const struct core_file *c, const struct core_identity *id)
 {
+	struct inspect_symbols symbols = {0};
 	struct inspect_found found;
 	int bad = json_object_set_new(in->doc, "arch", json_string(macho_arch(c->header.cpu_type)));
 
@@ -97,9 +85,18 @@ static struct pl_error *describe(
 	struct pl_error *e = inspect_check(bad);
 	if (!e)
 		e = set_warnings(in, c, id);
+	if (!e)
+		e = inspect_symbols_core(in, c, id, &symbols);
+	in->symbols = &symbols;
 	if (!e && id->panic_text)
 		e = inspect_panic(in, id->panic_text, id->panic_size, &found);
-	return e ? e : inspect_memory_map(in, c, id);
+	else if (!e)
+		e = inspect_symbols_resolve(in, &symbols, NULL);
+	in->symbols = NULL;
+	if (!e)
+		e = inspect_symbols_set(in, &symbols);
+	inspect_symbols_deinit(&symbols);
+	return e;
 }
 
 struct pl_error *inspect_core(struct inspect *in, int fd, const char *kind)

@@ -10,6 +10,7 @@
 #define FLAVOR_X86_32 1
 #define FLAVOR_X86_64 4
 #define FLAVOR_X86 7 /* a header { flavor, count } and one of the above */
+#define FLAVOR_ARM64 6
 
 static struct pl_reader reader(const void *data, size_t size, bool big_endian)
 {
@@ -143,35 +144,64 @@ bool macho_ident_decode(struct macho_cmd c, const char **text, size_t *len)
 	return *len > 0;
 }
 
-static bool read_registers(struct pl_reader r, bool is_64, struct macho_thread *ret)
+/* What of a thread's state is integer registers, and which of them are what. */
+struct layout {
+	bool is_64;
+	size_t count, pc, sp, fp;
+	const char *const *names;
+};
+
+static const char *const names_x86_64[] = {"rax", "rbx", "rcx", "rdx", "rdi", "rsi", "rbp", "rsp", "r8", "r9",
+	"r10", "r11", "r12", "r13", "r14", "r15", "rip", "rflags", "cs", "fs", "gs"};
+static const char *const names_i386[] = {"eax", "ebx", "ecx", "edx", "edi", "esi", "ebp", "esp", "ss",
+	"eflags", "eip", "cs", "ds", "es", "fs", "gs"};
+static const char *const names_arm64[] = {"x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10",
+	"x11", "x12", "x13", "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24",
+	"x25", "x26", "x27", "x28", "fp", "lr", "sp", "pc"};
+
+static const struct layout layout_x86_64 = {true, 21, 16, 7, 6, names_x86_64};
+static const struct layout layout_i386 = {false, 16, 10, 7, 6, names_i386};
+static const struct layout layout_arm64 = {true, 33, 32, 31, 29, names_arm64};
+
+static const struct layout *layout_of(uint32_t cpu_type, uint32_t flavor)
 {
-	ret->is_64 = is_64;
-	ret->count = is_64 ? 21 : 16;
-	for (size_t i = 0; i < ret->count; i++)
-		ret->registers[i] = is_64 ? pl_read_u64(&r) : pl_read_u32(&r);
+	if (cpu_type == MACHO_CPU_ARM64)
+		return flavor == FLAVOR_ARM64 ? &layout_arm64 : NULL;
+	if (flavor == FLAVOR_X86_64)
+		return &layout_x86_64;
+	return flavor == FLAVOR_X86_32 ? &layout_i386 : NULL;
+}
+
+static bool read_registers(struct pl_reader r, const struct layout *l, struct macho_thread *ret)
+{
+	for (size_t i = 0; i < l->count; i++)
+		ret->registers[i] = l->is_64 ? pl_read_u64(&r) : pl_read_u32(&r);
 	if (!pl_reader_ok(&r))
-		ret->count = 0;
-	return ret->count > 0;
+		return false;
+	ret->is_64 = l->is_64;
+	ret->count = l->count;
+	ret->names = l->names;
+	ret->pc = ret->registers[l->pc];
+	ret->sp = ret->registers[l->sp];
+	ret->fp = ret->registers[l->fp];
+	return true;
 }
 
 /* One { flavor, count, words } of the thread command. */
-static bool read_state(struct pl_reader state, uint32_t flavor, struct macho_thread *ret)
+static bool read_state(struct pl_reader state, uint32_t cpu_type, uint32_t flavor, struct macho_thread *ret)
 {
-	if (flavor == FLAVOR_X86) {
+	if (flavor == FLAVOR_X86 && cpu_type != MACHO_CPU_ARM64) {
 		flavor = pl_read_u32(&state);
 		pl_read_skip(&state, 4);
 	}
-	if (flavor == FLAVOR_X86_64)
-		return read_registers(state, true, ret);
-	if (flavor == FLAVOR_X86_32)
-		return read_registers(state, false, ret);
-	return false;
+	const struct layout *l = layout_of(cpu_type, flavor);
+	return l && read_registers(state, l, ret);
 }
 
 bool macho_thread_decode(struct macho_cmd c, uint32_t cpu_type, struct macho_thread *ret)
 {
 	memset(ret, 0, sizeof *ret);
-	if (cpu_type != MACHO_CPU_X86_64 && cpu_type != MACHO_CPU_I386)
+	if (cpu_type != MACHO_CPU_X86_64 && cpu_type != MACHO_CPU_I386 && cpu_type != MACHO_CPU_ARM64)
 		return true;
 	while (pl_reader_left(&c.body) >= 8) {
 		uint32_t flavor = pl_read_u32(&c.body);
@@ -180,19 +210,10 @@ bool macho_thread_decode(struct macho_cmd c, uint32_t cpu_type, struct macho_thr
 			return false;
 		size_t size = (size_t)words * 4;
 		const uint8_t *p = pl_read_bytes(&c.body, size);
-		if (p && read_state(reader(p, size, c.body.big_endian), flavor, ret))
+		if (p && read_state(reader(p, size, c.body.big_endian), cpu_type, flavor, ret))
 			return true;
 	}
 	return false;
-}
-
-const char *const *macho_register_names(bool is_64)
-{
-	static const char *const wide[] = {"rax", "rbx", "rcx", "rdx", "rdi", "rsi", "rbp", "rsp", "r8", "r9",
-		"r10", "r11", "r12", "r13", "r14", "r15", "rip", "rflags", "cs", "fs", "gs"};
-	static const char *const narrow[] = {"eax", "ebx", "ecx", "edx", "edi", "esi", "ebp", "esp", "ss",
-		"eflags", "eip", "cs", "ds", "es", "fs", "gs"};
-	return is_64 ? wide : narrow;
 }
 
 void macho_uuid_text(const uint8_t uuid[16], char out[static 37])

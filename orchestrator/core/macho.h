@@ -102,20 +102,25 @@ bool macho_note_decode(struct macho_cmd c, struct macho_note *ret);
 /** The text of LC_IDENT, in place: up to its NUL or the end of the command. */
 bool macho_ident_decode(struct macho_cmd c, const char **text, size_t *len);
 
-#define MACHO_REGISTERS_MAX 21
+#define MACHO_REGISTERS_MAX 33
 
-/* A thread's integer registers, in the order of macho_register_names(). */
+/* A thread's integer registers. */
 struct macho_thread {
 	bool is_64;
-	size_t count; /* 21 or 16; 0: no integer state that we know */
+	size_t count;             /* 0: no integer state that we know */
+	const char *const *names; /* of registers[0..count), e.g. "rax" */
 	uint64_t registers[MACHO_REGISTERS_MAX];
+	/* The same by what they are for; 0 when count is 0. */
+	uint64_t pc;
+	uint64_t sp;
+	uint64_t fp;
 };
 
-/** x86_THREAD_STATE64 (4), x86_THREAD_STATE32 (1), and the wrapped form (7). */
+/**
+ * x86_THREAD_STATE64 (4), x86_THREAD_STATE32 (1), and the wrapped form (7); on
+ * arm64 ARM_THREAD_STATE64 (6) without its flags.
+ */
 bool macho_thread_decode(struct macho_cmd c, uint32_t cpu_type, struct macho_thread *ret);
-
-/** Names for registers[0..count), e.g. "rax"; by the thread's width. */
-const char *const *macho_register_names(bool is_64);
 
 /** 16 bytes as "A5A5C0DE-1111-3222-8333-0123456789AB"; out holds 37 bytes. */
 void macho_uuid_text(const uint8_t uuid[16], char out[static 37]);

@@ -35,6 +35,7 @@ static json_t *backtrace(const struct panic_text *p)
 		if (f->offset.known)
 			bad |= core_json_set_count(o, "offset", f->offset.value);
 		bad |= core_json_set_text(o, "image", f->image);
+		bad |= core_json_set_text(o, "source", f->source);
 		failed = append(list, o, bad);
 	}
 	if (!failed)

@@ -406,6 +406,7 @@ void panic_frame_deinit(struct panic_frame *f)
 {
 	free(f->image);
 	free(f->symbol);
+	free(f->source);
 }
 
 void panic_kext_deinit(struct panic_kext *k)

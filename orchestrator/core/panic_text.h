@@ -35,6 +35,7 @@ struct panic_frame {
 	char *image;                 /* "mach_kernel", a bundle id, or NULL */
 	char *symbol;                /* NULL without keepsyms=1, and for a kext without symbols */
 	struct panic_address offset; /* from the symbol, else from the image's start */
+	char *source;                /* "file:line" of the call, where somebody looked it up; else NULL */
 	bool noise;                  /* the line held other things too */
 };
 

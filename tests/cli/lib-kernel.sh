@@ -37,17 +37,17 @@ link_macho() { # OBJECT OUT OPTION...
 #   Panicker.kext/Contents/MacOS/Panicker  and Panicker.kext.dSYM
 # The kernel is linked at 0xffffff8000200000, the kext at 0.
 kernel_files() {
-	kext=$1/Panicker.kext/Contents
-	mkdir -p "$kext/MacOS" &&
+	contents=$1/Panicker.kext/Contents
+	mkdir -p "$contents/MacOS" &&
 		compile tests/fixtures/kernel/kern.c "$1/kern.o" &&
 		link_macho "$1/kern.o" "$1/kern.linked" -e __start &&
 		"$BUILD/kernmake" kernel "$1/kern.linked" "$1/kernel" &&
 		"$dsymutil" "$1/kernel" -o "$1/kernel.dSYM" &&
 		compile tests/fixtures/kernel/kext.c "$1/kext.o" &&
 		link_macho "$1/kext.o" "$1/kext.linked" -bundle -undefined dynamic_lookup &&
-		"$BUILD/kernmake" kext "$1/kext.linked" "$kext/MacOS/Panicker" &&
-		"$dsymutil" "$kext/MacOS/Panicker" -o "$1/Panicker.kext.dSYM" &&
-		cat >"$kext/Info.plist" <<-'EOF'
+		"$BUILD/kernmake" kext "$1/kext.linked" "$contents/MacOS/Panicker" &&
+		"$dsymutil" "$contents/MacOS/Panicker" -o "$1/Panicker.kext.dSYM" &&
+		cat >"$contents/Info.plist" <<-'EOF'
 			<?xml version="1.0" encoding="UTF-8"?>
 			<plist version="1.0"><dict>
 			<key>CFBundleExecutable</key><string>Panicker</string>
@@ -56,7 +56,7 @@ kernel_files() {
 			<key>CFBundleVersion</key><string>1.2.3</string>
 			</dict></plist>
 		EOF
-	"$nm" -n "$1/kernel" >"$1/kernel.nm" && "$nm" -n "$kext/MacOS/Panicker" >"$1/kext.nm" &&
+	"$nm" -n "$1/kernel" >"$1/kernel.nm" && "$nm" -n "$contents/MacOS/Panicker" >"$1/kext.nm" &&
 		kernel_calls "$1" >"$1/calls"
 }
 
@@ -90,45 +90,46 @@ pad() { sed 's/^/0000000000000000/; s/^.*\(................\)$/\1/'; }
 # Each call that is on a stack: what it is called here, kernel or kext, its return address in the file. x_store
 # is no call but where the kext writes to a bad address.
 kernel_calls() { # DIR
-	k=$1/kernel
-	x=$1/Panicker.kext/Contents/MacOS/Panicker
+	kernel_file=$1/kernel
+	kext_file=$1/Panicker.kext/Contents/MacOS/Panicker
 	cat <<-EOF
-		in_debugger kernel $(insn "$k" _Debugger addl)
-		in_idle kernel $(insn "$k" _machine_idle subl)
-		r_trap_to_debugger kernel $(after_call "$k" _panic_trap_to_debugger 1)
-		r_panic kernel $(after_call "$k" _panic 1)
-		r_panic_trap kernel $(after_call "$k" _panic_trap 1)
-		r_kernel_trap kernel $(after_call "$k" _kernel_trap 1)
-		r_trap_from_kernel kernel $(after_call "$k" trap_from_kernel 1)
-		r_kext_start kernel $(after_call "$k" _OSKextStart 1)
-		r_load_thread kernel $(after_call "$k" _OSKextLoadThread 1)
-		r_continuation kernel $(after_call "$k" _call_continuation 1)
-		r_processor_idle kernel $(after_call "$k" _processor_idle 1)
-		r_idle_thread kernel $(after_call "$k" _idle_thread 1)
-		x_check_again kext $(after_call "$x" _panicker_check 1)
-		x_check kext $(after_call "$x" _panicker_check 2)
-		x_start_store kext $(after_call "$x" _panicker_start 1)
-		x_start kext $(after_call "$x" _panicker_start 2)
-		x_store kext $(insn "$x" _panicker_store '[$]42')
+		in_debugger kernel $(insn "$kernel_file" _Debugger addl)
+		in_idle kernel $(insn "$kernel_file" _machine_idle subl)
+		r_trap_to_debugger kernel $(after_call "$kernel_file" _panic_trap_to_debugger 1)
+		r_panic kernel $(after_call "$kernel_file" _panic 1)
+		r_panic_trap kernel $(after_call "$kernel_file" _panic_trap 1)
+		r_kernel_trap kernel $(after_call "$kernel_file" _kernel_trap 1)
+		r_trap_from_kernel kernel $(after_call "$kernel_file" trap_from_kernel 1)
+		r_kext_start kernel $(after_call "$kernel_file" _OSKextStart 1)
+		r_load_thread kernel $(after_call "$kernel_file" _OSKextLoadThread 1)
+		r_continuation kernel $(after_call "$kernel_file" _call_continuation 1)
+		r_processor_idle kernel $(after_call "$kernel_file" _processor_idle 1)
+		r_idle_thread kernel $(after_call "$kernel_file" _idle_thread 1)
+		x_check_again kext $(after_call "$kext_file" _panicker_check 1)
+		x_check kext $(after_call "$kext_file" _panicker_check 2)
+		x_start_store kext $(after_call "$kext_file" _panicker_start 1)
+		x_start kext $(after_call "$kext_file" _panicker_start 2)
+		x_store kext $(insn "$kext_file" _panicker_store '[$]42')
 	EOF
 }
 
 # The orders that all cores of this kernel have in common (tests/simlab/kernmake/core.c). Names: slide,
 # the kernel's symbols, kext (its load address), and one for each call that is on a stack.
 KERNEL_SLIDE=17200000
+KERNEL_BARE= # bare: without the symbols, as without keepsyms=1
 KEXT_ADDRESS=ffffff7f98e3b000
 kernel_orders() { # DIR
-	k=$1/kernel
-	x=$1/Panicker.kext/Contents/MacOS/Panicker
+	kernel_file=$1/kernel
+	kext_file=$1/Panicker.kext/Contents/MacOS/Panicker
 	cat <<-EOF
 		let slide $KERNEL_SLIDE
 		let kernel slide
 		let kext $KEXT_ADDRESS
 		names $1/kernel.nm slide
 		$(awk '{ print "let " $1 " " $3 "+" $2 }' "$1/calls")
-		load $k slide
-		load $x kext
-		ident Darwin Kernel Version 19.6.0: Mon Aug 31 22:12:52 PDT 2020; root:xnu-6153.141.2~1/RELEASE_X86_64; UUID=$(uuid_of "$k"); stext=0xffffff8017400000
+		load $kernel_file slide ${KERNEL_BARE:-}
+		load $kext_file kext ${KERNEL_BARE:-}
+		ident Darwin Kernel Version 19.6.0: Mon Aug 31 22:12:52 PDT 2020; root:xnu-6153.141.2~1/RELEASE_X86_64; UUID=$(uuid_of "$kernel_file"); stext=0xffffff8017400000
 		# gLoadedKextSummaries, version 2: name[64], uuid[16], address, size, version, load tag, flags, references
 		let summaries ffffff801f000000
 		region summaries 1000
@@ -138,7 +139,7 @@ kernel_orders() { # DIR
 		u32 summaries+8 1
 		u32 summaries+c 0
 		string summaries+10 net.example.Panicker
-		uuid summaries+50 $x
+		uuid summaries+50 $kext_file
 		u64 summaries+60 kext
 		u64 summaries+68 4000
 		u64 summaries+70 $(printf %x $((1 * 100000000 + 2 * 1000000 + 3 * 10000 + 9 * 1000)))
@@ -171,11 +172,11 @@ TRAPPED='r_trap_to_debugger r_panic r_panic_trap r_kernel_trap r_trap_from_kerne
 # "0xFRAME : 0xRETURN [module : symbol + offset]": as xnu prints them with keepsyms=1, or without. It takes the
 # symbol at the address itself, so where a call is the last thing in a function, the next function's.
 frame_lines() { # DIR yes|no NAME...
-	lines_dir=$1 symbols=$2 at=3000
+	lines_dir=$1 with_symbols=$2 at=3000
 	shift 2
 	for call; do
 		where=
-		[ "$symbols" = no ] || where=$(frame_symbol "$lines_dir" "$call")
+		[ "$with_symbols" = no ] || where=$(frame_symbol "$lines_dir" "$call")
 		echo "{stack0+$at} : {$call} $where"
 		at=$(printf %x $((0x$at + 0x40)))
 	done
@@ -194,7 +195,7 @@ frame_symbol() { # DIR NAME
 
 # The text of a panic, its numbers still expressions; as 10.15 prints it.
 panic_template() { # DIR called|trapped yes|no
-	x=$1/Panicker.kext/Contents/MacOS/Panicker
+	kext_file=$1/Panicker.kext/Contents/MacOS/Panicker
 	if [ "$2" = called ]; then
 		echo 'panic(cpu 0 caller {x_check}): "panicker: as asked for"@/Users/dev/Panicker/kext.c:21'
 		frames=$CALLED
@@ -215,7 +216,7 @@ panic_template() { # DIR called|trapped yes|no
 	frame_lines "$1" "$3" $frames
 	cat <<-EOF
 		      Kernel Extensions in backtrace:
-		         net.example.Panicker(1.2.3)[$(uuid_of "$x")]@{kext}->{kext+3fff}
+		         net.example.Panicker(1.2.3)[$(uuid_of "$kext_file")]@{kext}->{kext+3fff}
 
 		BSD process name corresponding to current thread: kernel_task
 		Boot args: $KERNEL_BOOT_ARGS

@@ -89,8 +89,8 @@ static void reads_memory_across_segments(void **state)
 	assert_int_equal(core.thread_count, 2);
 	assert_int_equal(core.threads[1].count, 21);
 	assert_int_equal(core.threads[1].registers[16], 0x2010);
-	assert_string_equal(macho_register_names(true)[16], "rip");
-	assert_string_equal(macho_register_names(true)[7], "rsp");
+	assert_string_equal(core.threads[0].names[16], "rip");
+	assert_string_equal(core.threads[0].names[7], "rsp");
 }
 
 static void takes_lc_ident(void **state)
@@ -346,7 +346,7 @@ static void decodes_i386(void **state)
 	assert_true(core.segments[0].vmaddr == 0x200000);
 	assert_int_equal(core.thread_count, 1);
 	assert_int_equal(core.threads[0].registers[10], 0x50a);
-	assert_string_equal(macho_register_names(false)[10], "eip");
+	assert_string_equal(core.threads[0].names[10], "eip");
 	assert_null(core_identify(&core, &forever, &id));
 	assert_false(id.has_slide);
 }
