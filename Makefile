@@ -83,6 +83,7 @@ gen_guest  := $(BUILD)/gen/guest_scripts.c
 gen_config := $(BUILD)/gen/config_templates.c
 gen_report := $(BUILD)/gen/report_templates.c
 gen_core   := $(BUILD)/gen/core_rules.c
+gen_macos  := $(BUILD)/gen/macos_rules.c
 SCRIPTS    := $(sort $(wildcard guest-scripts/*.sh))
 $(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
 
@@ -100,11 +101,16 @@ $(gen_report): $(REPORT_TEMPLATES) tools/embed.sh
 	@mkdir -p $(@D)
 	$(call say,EMBED,$@)
 	$(Q)sh tools/embed.sh report_templates $(REPORT_TEMPLATES) > $@
-CORE_RULES := $(sort $(wildcard rules/*.txt))
+MACOS_RULES := rules/boot-args.txt
+CORE_RULES := $(filter-out $(MACOS_RULES),$(sort $(wildcard rules/*.txt)))
 $(gen_core): $(CORE_RULES) tools/embed.sh
 	@mkdir -p $(@D)
 	$(call say,EMBED,$@)
 	$(Q)sh tools/embed.sh core_rules $(CORE_RULES) > $@
+$(gen_macos): $(MACOS_RULES) tools/embed.sh
+	@mkdir -p $(@D)
+	$(call say,EMBED,$@)
+	$(Q)sh tools/embed.sh macos_rules $(MACOS_RULES) > $@
 
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 	$(call say,CC,$<)

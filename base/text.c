@@ -215,14 +215,14 @@ bool pl_parse_time(const char *s, int64_t *ret)
 
 const char *pl_format_size(uint64_t bytes, char *out, size_t size)
 {
-	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 	if (bytes < 1024) {
 		snprintf(out, size, "%u B", (unsigned)bytes);
 		return out;
 	}
 	double v = (double)bytes / 1024;
 	size_t unit = 0;
-	while (v >= 1024 && unit < 3) {
+	while (v >= 1024 && unit < 5) {
 		v /= 1024;
 		unit++;
 	}

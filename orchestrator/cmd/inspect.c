@@ -9,6 +9,8 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "orchestrator/cmd/commands.h"
+#include "orchestrator/cmd/inspect_map.h"
+#include "orchestrator/cmd/inspect_vm.h"
 #include "orchestrator/core/signature_rules.h"
 
 #define LINE_MAX_TEXT 4096 /* bytes of one guest text on the terminal */
@@ -178,7 +180,7 @@ static void print_warnings(FILE *out, const json_t *warnings)
 	json_array_foreach(warnings, i, w) fprintf(out, "  %s\n", text_of(w, text, sizeof text));
 }
 
-static void print_text(FILE *out, const char *path, const json_t *doc)
+static struct pl_error *print_text(FILE *out, const char *path, const json_t *doc)
 {
 	char name[LINE_MAX_TEXT], size[32];
 
@@ -188,8 +190,11 @@ static void print_text(FILE *out, const char *path, const json_t *doc)
 	print_rows(out, doc, identity_rows);
 	print_panic(out, json_object_get(doc, "panic"));
 	print_memory(out, doc);
+	struct pl_error *e = inspect_print_map(out, doc);
 	print_files(out, json_object_get(doc, "files"));
+	inspect_vm_print(out, doc);
 	print_warnings(out, json_object_get(doc, "warnings"));
+	return e;
 }
 
 /* All values of a repeated option, with a NULL at the end; NULL without memory. */
@@ -227,12 +232,12 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 	free(o.kernels);
 	free(o.kexts);
 	free(o.kits);
-	if (e)
-		return e;
-	if (!env->json)
-		print_text(env->out, cmd_arg(in, 0), doc);
-	else
+	if (!e)
+		e = inspect_vm_add(cmd_arg(in, 0), doc);
+	if (!e && env->json)
 		e = cmd_print_json(env, doc);
+	else if (!e)
+		e = print_text(env->out, cmd_arg(in, 0), doc);
 	json_decref(doc);
 	return e;
 }

@@ -1,28 +1,17 @@
 #include "orchestrator/core/core_scan.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/types.h>
-#include <unistd.h>
+
+#include "orchestrator/core/core_holes.h"
 
 #define WINDOW ((size_t)1 << 20)
 #define PAGE 4096
 
-/* Where data starts at or after offset; the offset itself where nobody knows. */
-static uint64_t next_data(int fd, uint64_t offset, uint64_t end)
+/* Where data starts; a page earlier is harmless, and keeps page starts page starts. */
+static uint64_t next_page(int fd, uint64_t offset, uint64_t end)
 {
-#ifdef SEEK_DATA
-	off_t at = lseek(fd, (off_t)offset, SEEK_DATA);
-	if (at < 0)
-		return errno == ENXIO ? end : offset;
-	/* a page earlier is harmless and keeps page starts page starts */
-	uint64_t found = (uint64_t)at - ((uint64_t)at - offset) % PAGE;
-	return found < end ? found : end;
-#else
-	(void)fd;
-	(void)end;
-	return offset;
-#endif
+	uint64_t at = core_next_data(fd, offset, end);
+	return at == end ? end : at - (at - offset) % PAGE;
 }
 
 struct scan {
@@ -43,7 +32,7 @@ static struct pl_error *scan_segment(struct scan *s, const struct core_segment *
 		struct pl_error *e = pl_wait_check(s->wait);
 		if (e)
 			return e;
-		at = next_data(s->core->fd, g->fileoff + at, g->fileoff + g->present) - g->fileoff;
+		at = next_page(s->core->fd, g->fileoff + at, g->fileoff + g->present) - g->fileoff;
 		uint64_t left = g->present - at;
 		if (left == 0)
 			break;

@@ -17,6 +17,7 @@
  *   symbol_files           whose symbols were used: [{"image","uuid","source":"file"|"memory",
  *                          "path","dwarf","slide","symbols","damage"}]
  *   memory                 {"bytes","missing","lowest","highest"} of a core
+ *   memory_map             a picture of it: memory_map.h
  *   truncated              true if a part of the core is not there
  *   panic                  what panic_text_json() gives; with from_thread true when the core has no
  *                          panic text: then it is the panicking thread's backtrace alone

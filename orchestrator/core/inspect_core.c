@@ -96,7 +96,7 @@ static struct pl_error *describe(
 	if (!e)
 		e = inspect_symbols_set(in, &symbols);
 	inspect_symbols_deinit(&symbols);
-	return e;
+	return e ? e : inspect_memory_map(in, c, id);
 }
 
 struct pl_error *inspect_core(struct inspect *in, int fd, const char *kind)

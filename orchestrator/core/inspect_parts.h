@@ -9,6 +9,8 @@
 
 #include "base/err.h"
 #include "base/wait.h"
+#include "orchestrator/core/core_file.h"
+#include "orchestrator/core/core_identity.h"
 #include "orchestrator/core/inspect.h"
 #include "orchestrator/core/kernel_version.h"
 
@@ -35,6 +37,10 @@ struct pl_error *inspect_core(struct inspect *in, int fd, const char *kind) PL_M
 struct pl_error *inspect_gzip(struct inspect *in) PL_MUST_USE;
 struct pl_error *inspect_macho(struct inspect *in, uint64_t offset) PL_MUST_USE;
 struct pl_error *inspect_image(struct inspect *in) PL_MUST_USE;
+
+/** Sets "memory_map"; after "panic", whose kexts it marks. */
+struct pl_error *inspect_memory_map(
+	struct inspect *in, const struct core_file *c, const struct core_identity *id) PL_MUST_USE;
 
 struct inspect_found {
 	bool panic;  /* there was one at all */

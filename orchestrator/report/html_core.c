@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "orchestrator/report/memory_map.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
@@ -73,6 +74,7 @@ void html_core(struct emit *w, const json_t *doc)
 	threads(w, core);
 	html_fact_text(w, "Size", doc_size(core, "bytes", &f));
 	html_facts_end(w);
+	memory_map_svg(w, core);
 	transfer(w, dump);
 	html_section_end(w);
 }

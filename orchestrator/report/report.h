@@ -23,7 +23,8 @@
  *   facts        what the guest said of itself before the change: {product_version,
  *                build, kernel_version, xnu, variant, kernel_uuid, model, sip,
  *                interface, nic_driver}
- *   boot_args    {before, during}
+ *   boot_args    {before, during, findings: [{code, weight: note|warning|stops, subject,
+ *                text, advice}]: what is known to be wrong with them}
  *   steps        [{name, reason, status: done|failed|skipped|not-reached,
  *                started, seconds, detail, undo: none|done|failed|pending,
  *                undo_seconds}] in the order of the plan
@@ -34,7 +35,8 @@
  *                complete, reason, gzip}
  *   panicked     {seen: something proves a panic, sign: what told of one, or ""}:
  *                also where no text of it could be had
- *   core         what `paniclab inspect --json` prints for the core
+ *   core         what `paniclab inspect --json` prints for the core, its memory_map
+ *                included
  *   panic        the panic, decoded: {string, cpu, caller, source, process,
  *                boot_args, backtrace: [{frame, address, symbol, offset, image}],
  *                kexts: [{id, version, uuid, start, end, dependencies}], signature,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "orchestrator/macos/boot_args.h"
 #include "orchestrator/run/boot_args.h"
 #include "orchestrator/run/payload.h"
 #include "orchestrator/run/plan.h"
@@ -49,6 +50,46 @@ static struct pl_error *check_sip(const struct run *r)
 		"run again");
 }
 
+static const char *kcsuffix(enum scenario_kernel k)
+{
+	return k == KERNEL_AS_IS || k == KERNEL_RELEASE ? NULL : scenario_kernel_name(k);
+}
+
+/* What this kernel will make of them; nothing is changed yet. */
+static struct pl_error *check_boot_args(struct run *r)
+{
+	const char *nic = r->facts.nic_driver;
+	struct boot_args_guest guest = {
+		.nics = &nic, .nics_count = nic[0] != '\0', .sip_forbids_debugger = r->facts.sip_debug == 1};
+	struct boot_args_findings found;
+	(void)macos_version_parse_xnu(r->facts.xnu, &guest.xnu);
+	boot_args_check(r->boot_args, needs_core(r) ? DUMP_NETWORK : DUMP_NONE, &guest, &found);
+	run_report(r, "boot_args",
+		json_pack("{s:s, s:s, s:o?}", "before", r->facts.nvram_boot_args, "during", r->boot_args,
+			"findings", run_boot_args_json(&found)));
+	struct pl_error *e = NULL;
+	if (r->scenario->expect.core == CORE_REQUIRED)
+		e = run_boot_args_refuse(&found);
+	if (e == NULL)
+		run_boot_args_warn(&found, r->cfg->name, r->log);
+	return e;
+}
+
+static struct pl_error *choose_boot_args(struct run *r)
+{
+	struct run_boot_args choices = {
+		.server = r->dump == NULL ? NULL : dump_address(r->dump),
+		.port = r->dump == NULL ? 0 : dump_port(r->dump),
+		.interface = r->facts.interface,
+		.kcsuffix = kcsuffix(r->scenario->kernel),
+		.extra = r->scenario->boot_args,
+	};
+	(void)macos_version_parse_xnu(r->facts.xnu, &choices.xnu);
+	struct pl_error *e = run_boot_args_make(
+		r->facts.nvram_boot_args_set ? r->facts.nvram_boot_args : "", &choices, &r->boot_args);
+	return e == NULL ? check_boot_args(r) : e;
+}
+
 struct pl_error *step_facts(struct run *r, char *out)
 {
 	struct pl_wait w = run_wait(r, r->cfg->boot_timeout);
@@ -61,12 +102,7 @@ struct pl_error *step_facts(struct run *r, char *out)
 	SAY("%s (%s), xnu-%s %s, SIP %s, %s", r->facts.product_version, r->facts.build, r->facts.xnu,
 		r->facts.variant, r->facts.sip, r->facts.interface);
 	e = check_sip(r);
-	/* The driver's class is AppleVmxnet3Ethernet. */
-	if (e == NULL && strstr(r->facts.nic_driver, "mxnet3") != NULL && needs_core(r))
-		pl_log(r->log, PL_LOG_WARN,
-			"%s: the NIC is a vmxnet3, over which no kernel is known to dump; e1000e is",
-			r->cfg->name);
-	return e;
+	return e == NULL && plan_sets_boot_args(r) ? choose_boot_args(r) : e;
 }
 
 struct pl_error *step_payload(struct run *r, char *out)
@@ -86,44 +122,16 @@ struct pl_error *step_payload(struct run *r, char *out)
 	return journal_done(r->journal, id);
 }
 
-static const char *kcsuffix(enum scenario_kernel k)
-{
-	return k == KERNEL_AS_IS || k == KERNEL_RELEASE ? NULL : scenario_kernel_name(k);
-}
-
-static struct pl_error *merge(struct run *r)
-{
-	struct boot_args_wish wish = {
-		.server = r->dump == NULL ? NULL : dump_address(r->dump),
-		.port = r->dump == NULL ? 0 : dump_port(r->dump),
-		.interface = r->facts.interface,
-		.xnu_major = (unsigned)strtoul(r->facts.xnu, NULL, 10),
-		.kcsuffix = kcsuffix(r->scenario->kernel),
-		.extra = r->scenario->boot_args,
-	};
-	return boot_args_merge(
-		r->facts.nvram_boot_args_set ? r->facts.nvram_boot_args : "", &wish, &r->boot_args);
-}
-
 struct pl_error *step_boot_args(struct run *r, char *out)
 {
 	int64_t id;
 	struct guest_output output = {0};
-	struct pl_error *e = merge(r);
-	if (e == NULL)
-		e = run_intent(r, "boot-args",
-			json_pack("{s:b, s:s, s:b}", "set", r->facts.nvram_boot_args_set, "value",
-				r->facts.nvram_boot_args, "running", r->power_before == VM_POWER_ON),
-			&id);
+	struct pl_error *e = run_intent(r, "boot-args",
+		json_pack("{s:b, s:s, s:b}", "set", r->facts.nvram_boot_args_set, "value",
+			r->facts.nvram_boot_args, "running", r->power_before == VM_POWER_ON),
+		&id);
 	if (e != NULL)
 		return e;
-	/* Only a scenario's own debug= can lack it: ours adds the bit. */
-	if ((boot_args_debug(r->boot_args) & BOOT_ARGS_DUMP_ON_PANIC) == 0)
-		pl_log(r->log, PL_LOG_WARN,
-			"the scenario's debug=0x%llx lacks 0x400 (DB_KERN_DUMP_ON_PANIC): no core will come",
-			(unsigned long long)boot_args_debug(r->boot_args));
-	run_report(r, "boot_args",
-		json_pack("{s:s, s:s}", "before", r->facts.nvram_boot_args, "during", r->boot_args));
 	const char *argv[] = {r->boot_args, NULL};
 	struct pl_wait w = run_wait(r, SCRIPT_TIME);
 	e = guest_script_ok(r->guest, "boot-args-set.sh", argv, true, &w, &output);

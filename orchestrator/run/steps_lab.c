@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "orchestrator/fusion/vmx.h"
+#include "orchestrator/run/boot_args.h"
 #include "orchestrator/run/plan.h"
 #include "orchestrator/run/steps.h"
 #include "orchestrator/run/store.h"
@@ -116,9 +117,37 @@ static struct pl_error *check_snapshots(const struct run *r, const struct pl_wai
 	return e;
 }
 
+/*
+ * The scenario's own boot-args may undo what a dump needs. Whether they do can
+ * depend on the kernel, which is not known yet: refused is what neither the
+ * oldest nor the newest would dump with.
+ */
+static struct pl_error *check_own_boot_args(const struct run *r)
+{
+	const struct run_boot_args choices = {
+		.server = "192.0.2.1", .interface = "", .extra = r->scenario->boot_args};
+	const struct boot_args_guest newest = {0}, oldest = {.xnu = {1699, 0, 0}};
+	struct boot_args_findings found;
+	char *args = NULL;
+	if (r->scenario->expect.core != CORE_REQUIRED)
+		return NULL;
+	struct pl_error *e = run_boot_args_make("", &choices, &args);
+	if (e != NULL)
+		return e;
+	boot_args_check(args, DUMP_NETWORK, &oldest, &found);
+	if (boot_args_stops(&found) != NULL) {
+		boot_args_check(args, DUMP_NETWORK, &newest, &found);
+		e = run_boot_args_refuse(&found);
+	}
+	free(args);
+	return e;
+}
+
 struct pl_error *step_preflight(struct run *r, char *out)
 {
 	struct pl_error *e = check_files(r);
+	if (e == NULL)
+		e = check_own_boot_args(r);
 	struct pl_wait w = run_wait(r, 60 * PL_SECOND);
 	if (e == NULL)
 		e = r->host.ops->find(r->host.host, &r->cfg->vm, &w, &r->vm);

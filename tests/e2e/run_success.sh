@@ -129,7 +129,7 @@ run_lab
 is $STATUS 5 "vmxnet3: a panic, and no core"
 same "the lab is what it was"
 is "$(field '.outcome')" no-core "the report's outcome"
-has "$(cat "$ERR")" vmxnet3 "it warns of the NIC"
+has "$(cat "$ERR")" "NIC (AppleVmxnet3Ethernet) is one over which no kernel is known to dump" "it warns of the NIC"
 has "$(field .error.line)" "the console says: the guest's NIC cannot send a kernel dump" "the console tells why"
 has "$(field .error.line)" e1000e "... and what would help"
 done_testing

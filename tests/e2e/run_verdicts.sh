@@ -40,6 +40,15 @@ run_lab
 verdict 5 "something complete that is not a core"
 has "$(cat "$ERR")" "not a kernel core" "... says so"
 
+# The scenario's own boot-args leave no core to come: nothing is begun
+cp "$WORK/original.yaml" "$WORK/scenario.yaml"
+scenario_set 's|boot_args: .*|boot_args: "debug=0x4044"|'
+run_lab
+verdict 2 "boot-args that dump nothing"
+has "$(cat "$ERR")" "boot_args: debug= has no 0x400 (KERN_DUMP_ON_PANIC)" "... says which rule"
+has "$(cat "$ERR")" "rule no-dump-bit" "... and its name"
+is "$(field '[.steps[] | select(.status == "done")] | length')" 0 "... before any step is done"
+
 # No core is wanted, and boot-args are: they are set all the same
 cp "$WORK/original.yaml" "$WORK/scenario.yaml"
 scenario_set 's|boot_args: .*|boot_args: "keepsyms=1"|' 's|core: required|core: none|' 's|collect: .*|collect: [panic_report]|' \

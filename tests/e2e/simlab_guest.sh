@@ -31,8 +31,10 @@ has "$(g 'ioreg -l')" AppleIntel8254XEthernet "the NIC's driver"
 is "$(g 'sudo id -u; sudo sh -c "id -gn"')" "$(printf '0\nwheel')" "sudo gives root"
 g 'touch /System/Library/Extensions/x' 2>/dev/null
 is $? 1 "the user may not write to /System"
-is "$(g 'sudo touch /System/Library/Extensions/x && sudo chown root:wheel /System/Library/Extensions/x && echo done')" \
-	"done" "root may, and chown works"
+is "$(g 'sudo touch /System/Library/Extensions/x 2>&1')" "touch: /System/Library/Extensions/x: Operation not permitted" \
+	"with SIP on not even root may"
+is "$(g 'sudo touch /Library/Extensions/x && sudo chown root:wheel /Library/Extensions/x && echo done')" \
+	"done" "root may write elsewhere, and chown works"
 has "$(g 'reboot 2>&1')" "Operation not permitted" "reboot needs root"
 has "$(g 'dtrace -w -n "BEGIN{ panic(); }" 2>&1')" "additional privileges" "so does dtrace"
 
@@ -72,6 +74,8 @@ lab_start --sip off
 vmrun start "$SIMLAB_VMX" nogui
 guest_up
 has "$(g 'csrutil status')" "status: disabled." "csrutil status: disabled"
+is "$(g 'sudo touch /System/Library/Extensions/x && sudo rm /System/Library/Extensions/x && echo done')" \
+	"done" "with SIP off root may write to /System"
 is "$(g 'nvram csr-active-config')" "$(printf 'csr-active-config\tw%%00%%00%%00')" "csr-active-config"
 is "$(g 'sudo nvram boot-args="debug=0xc44 -v" && nvram boot-args')" "$(printf 'boot-args\tdebug=0xc44 -v')" "nvram sets and gets"
 is "$(g 'sysctl -n kern.bootargs')" "" "... for the next boot only"

@@ -35,7 +35,8 @@ case $(g kextstat) in *net.example.good*) ok 1 "kextunload" ;; *) ok 0 "kextunlo
 # The debug kernel
 has "$(g 'uname -v')" /RELEASE_X86_64 "the release kernel runs"
 uuid=$(g 'sysctl -n kern.uuid')
-g 'touch kdk.dmg; mkdir /tmp/m'
+"$SIMLAB" kdk --out "$WORK/kdk"
+g 'cat >kdk.dmg; mkdir /tmp/m' <"$WORK/kdk/Kernel_Debug_Kit_10.12.6_build_16G29.dmg"
 has "$(g 'sudo hdiutil attach kdk.dmg -mountpoint /tmp/m -nobrowse')" Apple_HFS "hdiutil attach"
 has "$(g 'sudo installer -pkg /tmp/m/KernelDebugKit.pkg -target /')" "The install was successful." "installer"
 has "$(g 'sudo hdiutil detach /tmp/m')" ejected "hdiutil detach"

@@ -1,7 +1,7 @@
 /*
  * Any bytes as a kernel core: segments are sorted, lie within the file as far as
- * they are said to be present, reads never give more than asked for, and the
- * identity is text of sane length.
+ * they are said to be present, reads never give more than asked for, the memory
+ * map shows all of them, and the identity is text of sane length.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "orchestrator/core/core_identity.h"
+#include "orchestrator/core/memory_map.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,6 +48,46 @@ static void check_segments(const struct core_file *c)
 		need(c->threads[i].count <= MACHO_REGISTERS_MAX);
 }
 
+/* Rows are in order and apart, hold all segments and all their bytes, and no cell is out of its row. */
+static void check_map(const struct core_file *c)
+{
+	struct memory_map *m = malloc(sizeof *m);
+	uint64_t bytes = 0;
+	size_t segments = 0;
+	json_t *o;
+
+	need(m != NULL);
+	memory_map_init(m, c);
+	need(m->row_count <= MEMORY_ROWS_MAX && (m->row_count > 0) == (c->segment_count > 0));
+	for (size_t i = 0; i < m->row_count; i++) {
+		const struct memory_row *r = &m->rows[i];
+		struct memory_cell sum = {0};
+		char cells[MEMORY_CELLS_MAX + 1];
+		need(r->first <= r->last && (i == 0 || r->first > m->rows[i - 1].last));
+		need(r->cell_count > 0 && r->cell_count <= MEMORY_CELLS_MAX);
+		need((r->last - r->first) / r->cell_bytes == r->cell_count - 1);
+		for (size_t k = 0; k < r->cell_count; k++) {
+			sum.data += r->cells[k].data;
+			sum.zero += r->cells[k].zero;
+			sum.missing += r->cells[k].missing;
+		}
+		need(sum.data == r->sum.data && sum.zero == r->sum.zero && sum.missing == r->sum.missing);
+		memory_map_cells(r, cells);
+		need(strlen(cells) == r->cell_count && strspn(cells, " 12345678zx") == r->cell_count);
+		need(cells[0] != ' ' || r->cell_count == 1 || r->segments > 0);
+		bytes += sum.data + sum.zero + sum.missing;
+		segments += r->segments;
+	}
+	need(bytes == c->memory && segments == c->segment_count);
+	for (size_t i = 0; i < c->segment_count; i++) {
+		memory_map_mark(m, c, MEMORY_STACK, "x", c->segments[i].vmaddr);
+		need(m->marks[m->mark_count - 1].placed);
+	}
+	need(memory_map_json(m, &o) == NULL);
+	json_decref(o);
+	free(m);
+}
+
 static void check_identity(const struct core_file *c)
 {
 	static const struct pl_wait forever = {PL_TIME_FOREVER, NULL};
@@ -72,6 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	check_segments(&c);
+	check_map(&c);
 	check_identity(&c);
 	core_file_close(&c);
 	return 0;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "orchestrator/report/memory_map.h"
 #include "orchestrator/report/report.h"
 #include "tests/unit/report/html_check.h"
 
@@ -39,6 +40,11 @@ static void clean(const char *text)
 			p);
 }
 
+static struct pl_error *map(const json_t *doc, struct pl_buf *out)
+{
+	return memory_map_text(json_object_get(doc, "core"), (struct map_look){.width = 80}, out);
+}
+
 static struct pl_error *plain(const json_t *doc, struct pl_buf *out)
 {
 	return report_text(doc, false, out);
@@ -63,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	page(doc);
 	text(doc, plain);
 	text(doc, report_markdown);
+	text(doc, map);
 	json_decref(doc);
 	return 0;
 }

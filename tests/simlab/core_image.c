@@ -125,7 +125,7 @@ static struct pl_error *put_kernel_header(struct core_memory *m, const struct ke
 			PROT_R},
 		{"__LINKEDIT", NULL, text + at + DATA_SIZE + KLD_SIZE + LAST_SIZE, LINKEDIT_SIZE,
 			at + DATA_SIZE + KLD_SIZE + LAST_SIZE, PROT_R},
-		{"__HIB", "__text", text - 0x100000, HIB_SIZE, size + IMAGE_TAIL, PROT_R | PROT_X},
+		{"__HIB", "__text", kernel_hib_base(d), HIB_SIZE, size + IMAGE_TAIL, PROT_R | PROT_X},
 	};
 	begin(&h, 2, 0x200001); /* MH_EXECUTE; MH_NOUNDEFS | MH_PIE, not MH_DYLDLINK */
 	for (size_t i = 0; i < sizeof(segments) / sizeof(segments[0]); i++)
@@ -195,11 +195,14 @@ static struct pl_error *lay_heap(struct core_memory *m, const struct kernel_desc
 static struct pl_error *lay_out(struct core_memory *m, const struct kernel_desc *d)
 {
 	uint64_t text = kernel_text_base(d);
-	struct pl_error *e = lay_kexts(m, d);
+	/* Ascending: before 11 kexts are below the kernel, in a collection behind it. */
+	struct pl_error *e = d->in_collection ? NULL : lay_kexts(m, d);
 	if (!e)
-		e = core_memory_region(m, text - 0x100000, HIB_SIZE);
+		e = core_memory_region(m, kernel_hib_base(d), HIB_SIZE);
 	if (!e)
 		e = core_memory_region(m, text, kernel_text_size(d) + IMAGE_TAIL);
+	if (!e && d->in_collection)
+		e = lay_kexts(m, d);
 	if (!e)
 		e = lay_heap(m, d);
 	for (unsigned cpu = 0; !e && cpu < d->cpus; cpu++)

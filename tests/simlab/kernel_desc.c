@@ -9,8 +9,8 @@
 
 #define KEXT_BASE UINT64_C(0xffffff7f80000000)
 
-static const char default_version[] = "Darwin Kernel Version 16.7.0: Thu Jun 15 17:36:27 PDT 2017; "
-				      "root:xnu-3789.70.16~2/RELEASE_X86_64";
+/* Where the kexts of a collection (11 on) lie: behind the kernel in it. */
+#define COLLECTED_KEXT_BASE UINT64_C(0xffffff8002000000)
 
 /* A UUID of version 3, as ld64 makes them, from a number. */
 static void made_up_uuid(uint64_t n, uint8_t uuid[static 16])
@@ -44,18 +44,37 @@ static void add_kext(
 	snprintf(k->name, sizeof(k->name), "%s", name);
 	snprintf(k->version, sizeof(k->version), "%s", version);
 	made_up_uuid(hash_text(name), k->uuid);
-	k->address = KEXT_BASE + offset + d->slide;
+	k->address = (d->in_collection != 0 ? COLLECTED_KEXT_BASE : KEXT_BASE) + offset + d->slide;
 	k->size = size;
+}
+
+void kernel_uuid_of(const char *text, uint8_t uuid[static 16])
+{
+	made_up_uuid(hash_text(text), uuid);
 }
 
 void kernel_desc_default(struct kernel_desc *d)
 {
+	kernel_desc_release(d, release_default(), 0);
+}
+
+/* 11 and later: seen 0x10000 (11.5), 0xe0000 and 0xe8000 (14, 15). */
+static uint64_t place_in_collection(const struct release *r)
+{
+	if (r->number < 1100)
+		return 0;
+	return r->number < 1300 ? 0x10000 : 0xe8000;
+}
+
+void kernel_desc_release(struct kernel_desc *d, const struct release *r, size_t variant)
+{
 	memset(d, 0, sizeof(*d));
-	snprintf(d->release, sizeof(d->release), "10.12.6");
-	snprintf(d->build, sizeof(d->build), "16G29");
-	snprintf(d->version, sizeof(d->version), "%s", default_version);
-	made_up_uuid(0x16672900, d->uuid);
+	snprintf(d->release, sizeof(d->release), "%s", r->version);
+	snprintf(d->build, sizeof(d->build), "%s", r->build);
+	release_kernel_version(r, variant, d->version, sizeof(d->version));
+	release_kernel_uuid(r, variant, d->uuid);
 	d->slide = UINT64_C(0x17200000);
+	d->in_collection = place_in_collection(r);
 	snprintf(d->model, sizeof(d->model), "VMware7,1 (Mac-AA95B1DDAB278B95)");
 	snprintf(d->boot_args, sizeof(d->boot_args), "keepsyms=1");
 	snprintf(d->process, sizeof(d->process), "dtrace");
@@ -285,14 +304,25 @@ void kernel_xnu_version(const struct kernel_desc *d, char *out, size_t size)
 
 unsigned kernel_xnu_major(const struct kernel_desc *d)
 {
-	char text[24];
-	kernel_xnu_version(d, text, sizeof(text));
-	return (unsigned)strtoul(text, NULL, 10);
+	/* root:xnu-3789..., root:xnu_development-11215... */
+	const char *at = strstr(d->version, "root:xnu");
+	at = at ? strchr(at, '-') : NULL;
+	return at ? (unsigned)strtoul(at + 1, NULL, 10) : 0;
+}
+
+uint64_t kernel_slide(const struct kernel_desc *d)
+{
+	return d->slide + d->in_collection;
 }
 
 uint64_t kernel_text_base(const struct kernel_desc *d)
 {
-	return KERNEL_TEXT_UNSLID + d->slide;
+	return KERNEL_TEXT_UNSLID + kernel_slide(d);
+}
+
+uint64_t kernel_hib_base(const struct kernel_desc *d)
+{
+	return KERNEL_TEXT_UNSLID - 0x100000 + d->slide;
 }
 
 uint64_t kernel_text_size(const struct kernel_desc *d)
@@ -302,11 +332,21 @@ uint64_t kernel_text_size(const struct kernel_desc *d)
 	return (size > most ? most : size) & ~UINT64_C(0xfff);
 }
 
+/* Functions: behind 64 KiB of header and constants, close together so that a kernel's file is small. */
+static uint64_t code_size(const struct kernel_desc *d)
+{
+	uint64_t room = kernel_text_size(d) - 0x20000;
+	return room < 0x40000 ? room : 0x40000;
+}
+
+uint64_t kernel_code_end(const struct kernel_desc *d)
+{
+	return 0x10000 + code_size(d) + 0x1000;
+}
+
 uint64_t kernel_function(const struct kernel_desc *d, const char *name, unsigned offset)
 {
-	/* The first 64 KiB are the header's and the constants'. */
-	uint64_t room = kernel_text_size(d) - 0x20000;
-	return kernel_text_base(d) + 0x10000 + (hash_text(name) % room & ~UINT64_C(15)) + offset;
+	return kernel_text_base(d) + 0x10000 + (hash_text(name) % code_size(d) & ~UINT64_C(15)) + offset;
 }
 
 uint64_t kernel_stack_base(const struct kernel_desc *d, unsigned cpu)

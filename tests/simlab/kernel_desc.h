@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "tests/simlab/release.h"
 
 /* Where an unslid x86_64 kernel's __TEXT is (xnu: makedefs, KERNEL_BASE). */
 #define KERNEL_TEXT_UNSLID UINT64_C(0xffffff8000200000)
@@ -45,8 +46,10 @@ struct kernel_desc {
 	char version[192]; /* uname -v: "Darwin Kernel Version 16.7.0: ...;
 			      root:xnu-3789.70.16~2/RELEASE_X86_64" */
 	uint8_t uuid[16];
-	uint64_t slide; /* a multiple of KERNEL_SLIDE_STEP */
-	char model[64]; /* "VMware7,1 (Mac-AA95B1DDAB278B95)" */
+	uint64_t slide;         /* of the kernel, before 11, or of the collection it is in; a multiple of
+				   KERNEL_SLIDE_STEP */
+	uint64_t in_collection; /* where in that collection it begins; 0 before 11 */
+	char model[64];         /* "VMware7,1 (Mac-AA95B1DDAB278B95)" */
 	char boot_args[1024];
 	char process[32]; /* the BSD process that is running when it panics */
 	unsigned cpus;
@@ -62,6 +65,12 @@ struct kernel_desc {
 
 /** 10.12.6 with slide 0x17200000, two CPUs, 64 MiB, seed 1, a few kexts. */
 void kernel_desc_default(struct kernel_desc *d);
+
+/** The same for that release and variant (release.h); 10.12.6's release kernel is the default. */
+void kernel_desc_release(struct kernel_desc *d, const struct release *r, size_t variant);
+
+/** A UUID as ld64 makes them, from the text (a kernel's version). */
+void kernel_uuid_of(const char *text, uint8_t uuid[static 16]);
 
 /** As a boot would: slide, uptime and memory content from `entropy`. */
 void kernel_desc_boot(struct kernel_desc *d, uint64_t entropy);
@@ -83,11 +92,20 @@ void kernel_xnu_version(const struct kernel_desc *d, char *out, size_t size);
 /** Its major number, 3789; 0 if it has none. */
 unsigned kernel_xnu_major(const struct kernel_desc *d);
 
-/** Load address of the kernel's Mach-O header: __TEXT plus slide. */
+/** What an address of the kernel's file is moved by: the slide, and its place in the collection. */
+uint64_t kernel_slide(const struct kernel_desc *d);
+
+/** Load address of the kernel's Mach-O header: __TEXT plus that. */
 uint64_t kernel_text_base(const struct kernel_desc *d);
+
+/** Where __HIB is. */
+uint64_t kernel_hib_base(const struct kernel_desc *d);
 
 /** Bytes of __TEXT; smaller in small cores. */
 uint64_t kernel_text_size(const struct kernel_desc *d);
+
+/** How much of __TEXT, from its beginning, has all functions in it. */
+uint64_t kernel_code_end(const struct kernel_desc *d);
 
 /** Somewhere in __TEXT for a function of that name, plus offset; the same each time. */
 uint64_t kernel_function(const struct kernel_desc *d, const char *name, unsigned offset);

@@ -57,6 +57,9 @@ static const struct shape shapes[] = {
 		{{"panic", 0xec}, {"NMIInterruptHandler", 0xf4}, {"interrupt", 0x2a6},
 			{"hndl_allintrs", 0x12d}, {"machine_idle", 0xb0}, {"processor_idle", 0xa3},
 			{"idle_thread", 0x1f}, {"call_continuation", 0x17}}},
+	{PANIC_BOOT, "boot", "kernel_task", "iokit/Kernel/IOPlatformExpert.cpp", 1655, 1,
+		{{"panic", 0xec}, {"StartIOKit", 0x1c2}, {"kernel_bootstrap_thread", 0x143},
+			{"call_continuation", 0x17}}},
 };
 
 static const struct shape *shape_of(enum panic_trigger trigger)
@@ -75,7 +78,26 @@ struct pl_error *panic_trigger_parse(const char *name, enum panic_trigger *ret)
 			return NULL;
 		}
 	return pl_error_hint(pl_error_new(PL_ERR_USAGE, "unknown trigger '%s'", name),
-		"one of dtrace, kext, page-fault, sysctl, reboot, nmi");
+		"one of dtrace, kext, page-fault, sysctl, reboot, nmi, boot");
+}
+
+static bool named_before(const struct shape *shape, const struct step *step)
+{
+	for (const struct shape *s = shapes; s <= shape; s++)
+		for (const struct step *t = s->steps; t->function && t != step; t++)
+			if (strcmp(t->function, step->function) == 0)
+				return true;
+	return false;
+}
+
+const char *panic_function_name(size_t index)
+{
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+		for (const struct step *step = shapes[i].steps; step->function; step++)
+			if (strcmp(step->function, "*") != 0 && !named_before(&shapes[i], step) &&
+				index-- == 0)
+				return step->function;
+	return NULL;
 }
 
 static const struct kernel_kext *find_kext(const struct kernel_desc *d, const char *name)
@@ -155,6 +177,8 @@ static struct pl_error *own_message(
 		return pl_buf_puts(b, "test panic: entry");
 	case PANIC_REBOOT:
 		return pl_buf_puts(b, "user request");
+	case PANIC_BOOT:
+		return pl_buf_puts(b, "it does not boot");
 	case PANIC_NMI:
 	case PANIC_PAGE_FAULT:
 		break;
@@ -218,15 +242,20 @@ static struct pl_error *write_system(const struct kernel_desc *d, const struct s
 	if (!e)
 		e = pl_buf_printf(b, "\nMac OS version:\n%s\n\nKernel version:\n%s\nKernel UUID: %s\n",
 			d->build, d->version, kernel_uuid_text(d->uuid, uuid));
+	if (!e && d->in_collection)
+		e = pl_buf_printf(b,
+			"KernelCache slide: 0x%016" PRIx64 "\nKernelCache base:  0x%016" PRIx64 "\n",
+			d->slide, KERNEL_TEXT_UNSLID + d->slide);
 	if (!e && d->slide)
 		e = pl_buf_printf(b,
-			"Kernel slide:     0x%016" PRIx64 "\nKernel text base: 0x%016" PRIx64 "\n", d->slide,
+			"Kernel slide:     %s0x%016" PRIx64 "\nKernel text base: %s0x%016" PRIx64 "\n",
+			d->in_collection ? " " : "", kernel_slide(d), d->in_collection ? " " : "",
 			kernel_text_base(d));
 	if (!e)
 		e = pl_buf_printf(b,
 			"__HIB  text base: 0x%016" PRIx64 "\nSystem model name: %s\n\n"
 			"System uptime in nanoseconds: %" PRIu64 "\n",
-			kernel_text_base(d) - 0x100000, d->model, d->uptime_ns);
+			kernel_hib_base(d), d->model, d->uptime_ns);
 	return e;
 }
 

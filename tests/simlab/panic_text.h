@@ -19,10 +19,14 @@ enum panic_trigger {
 	PANIC_SYSCTL,     /* debug.panic_test=entry and the like */
 	PANIC_REBOOT,     /* reboot(2) with RB_PANIC */
 	PANIC_NMI,        /* a non-maskable interrupt where debug= has DB_NMI */
+	PANIC_BOOT,       /* while it boots: `message` says why */
 };
 
-/* "dtrace", "kext", "page-fault", "sysctl", "reboot", "nmi"; PL_ERR_USAGE if it is none. */
+/* "dtrace", "kext", "page-fault", "sysctl", "reboot", "nmi", "boot"; PL_ERR_USAGE if it is none. */
 struct pl_error *panic_trigger_parse(const char *name, enum panic_trigger *ret) PL_MUST_USE;
+
+/** The functions that backtraces name, each once; NULL behind the last. */
+const char *panic_function_name(size_t index);
 
 #define PANIC_FRAMES_MAX 24
 

@@ -46,6 +46,8 @@ int main(int argc, char **argv)
 {
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 	const char *name = slash != NULL ? slash + 1 : argc > 0 ? argv[0] : "";
+	if (macos_protected(name, argc, argv))
+		return 1;
 	for (size_t i = 0; i < sizeof APPLETS / sizeof APPLETS[0]; i++)
 		if (strcmp(APPLETS[i].name, name) == 0)
 			return APPLETS[i].run(argc, argv);

@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include "base/fs.h"
-#include "base/reader.h"
-#include "tests/simlab/boot_args.h"
+#include "tests/simlab/simlab/booter.h"
 #include "tests/simlab/simlab/guest.h"
+#include "tests/simlab/simlab/kernel_files.h"
 #include "tests/simlab/simlab/leases.h"
 #include "tests/simlab/simlab/panic.h"
+#include "tests/simlab/simlab/protect.h"
+#include "tests/simlab/simlab/volumes.h"
 
 #define TOOLS_AFTER (120 * PL_MS)
 
@@ -20,7 +22,8 @@
 static const char *const SYSTEM_DIRS[] = {"System/Library/Kernels", "System/Library/Extensions",
 	"System/Library/CoreServices", "System/Library/PrelinkedKernels", "System/Library", "System",
 	"Library/Extensions", "Library/Developer/KDKs", "Library/Logs/DiagnosticReports", "private/etc",
-	"usr/sbin", "usr/bin", "usr", "bin", "sbin"};
+	"System/Library/Caches", "System/Library/KernelCollections", "System/Volumes", "usr/sbin", "usr/bin",
+	"usr", "bin", "sbin"};
 
 void boot_protect_disk(bool protect)
 {
@@ -71,35 +74,18 @@ static void firmware_touches(struct nvram *n)
 	}
 }
 
-void boot_describe_kernel(struct boot *b, const char *boot_args, const char *variant, uint64_t core_size)
+void boot_describe_kernel(
+	const struct sim *s, struct boot *b, const char *boot_args, const struct kernel_identification *id)
 {
 	struct kernel_desc *d = &b->kernel;
-	kernel_desc_default(d);
+	size_t variant = kernel_files_variant(id->version);
+	kernel_desc_release(d, s->release, variant);
+	memcpy(d->uuid, id->uuid, sizeof d->uuid);
+	memcpy(d->version, id->version, sizeof d->version);
 	kernel_desc_boot(d, b->entropy);
-	d->core_size = core_size;
+	d->core_size = s->opt.core_size;
 	snprintf(d->boot_args, sizeof d->boot_args, "%s", boot_args);
-	snprintf(b->variant, sizeof b->variant, "%s", variant);
-	char *slash = strstr(d->version, "/RELEASE_X86_64");
-	if (slash != NULL && strcmp(variant, "RELEASE") != 0) {
-		snprintf(slash, sizeof d->version - (size_t)(slash - d->version), "/%s_X86_64", variant);
-		/* Another kernel, another UUID. */
-		d->uuid[0] ^= (uint8_t)variant[0];
-	}
-}
-
-/* The booter takes kernel.SUFFIX when it is there, else the release kernel. */
-static const char *booted_variant(const char *boot_args)
-{
-	static const char *const NAMES[][2] = {{"development", "DEVELOPMENT"}, {"debug", "DEBUG"}};
-	char suffix[32];
-	char path[256];
-	if (!boot_args_string(boot_args, "kcsuffix", suffix, sizeof suffix))
-		return "RELEASE";
-	snprintf(path, sizeof path, SIM_DISK "/System/Library/PrelinkedKernels/prelinkedkernel.%s", suffix);
-	for (size_t i = 0; i < 2; i++)
-		if (strcmp(NAMES[i][0], suffix) == 0 && access(path, F_OK) == 0)
-			return NAMES[i][1];
-	return "RELEASE";
+	snprintf(b->variant, sizeof b->variant, "%s", RELEASE_VARIANT_NAMES[variant]);
 }
 
 /* macOS empties it at each boot. */
@@ -114,6 +100,7 @@ static void empty_tmp(void)
 
 void boot_start(struct sim *s)
 {
+	sim_complain(volumes_unmount_all());
 	empty_tmp();
 	s->panicked = false;
 	s->guest_running = false;
@@ -132,7 +119,11 @@ static void start_sshd(struct sim *s)
 	/* The only way in which sshd itself closes a session and keeps the connection. OpenSSH 9.2 has it. */
 	static const char *const CUTS[] = {"/usr/sbin/sshd", "-D", "-e", "-f", "/.lab/sshd_config", "-h",
 		"/private/etc/ssh/ssh_host_ed25519_key", "-o", "ChannelTimeout=session*=3s", NULL};
-	struct guest_spec spec = {.root = SIM_DISK, .run = SIM_GUEST_RUN, .log = SIM_SSHD_LOG, .argv = ARGV};
+	struct guest_spec spec = {.root = SIM_DISK,
+		.run = SIM_GUEST_RUN,
+		.log = SIM_SSHD_LOG,
+		.argv = ARGV,
+		.read_only = protect_folders(s)};
 	if (s->faults.on[FAULT_HOST_KEY_CHANGED])
 		spec.argv = OTHER_KEY;
 	if (s->faults.on[FAULT_SSH_CUT])
@@ -146,6 +137,7 @@ static void guest_up(struct sim *s)
 {
 	s->guest_running = true;
 	boot_protect_disk(true);
+	protect_tell(s);
 	start_sshd(s);
 	leases_write(s);
 	sim_timer_in(s, TIMER_TOOLS, TOOLS_AFTER);
@@ -154,6 +146,7 @@ static void guest_up(struct sim *s)
 void boot_timer(struct sim *s)
 {
 	char args[1024];
+	struct booter_choice choice;
 	/* kern.boottime tells boots apart by the second; no machine boots twice in one. */
 	if (time(NULL) == s->boot.at) {
 		sim_timer_in(s, TIMER_BOOT, 20 * PL_MS);
@@ -169,11 +162,22 @@ void boot_timer(struct sim *s)
 	s->boot = (struct boot){.at = time(NULL), .csr = nvram_u32(&s->nvram, "csr-active-config", 0)};
 	if (getrandom(&s->boot.entropy, sizeof s->boot.entropy, 0) < 0)
 		s->boot.entropy = (uint64_t)pl_now();
-	boot_describe_kernel(&s->boot, args, booted_variant(args), s->opt.core_size);
-	panic_leave_report(s);
+	booter_choose(s, args, s->boot.csr, &choice);
+	if (choice.outcome == BOOTER_FAILS) {
+		sim_event("boot fails: %s", choice.why);
+		panic_serial_say(choice.why);
+		return;
+	}
+	boot_describe_kernel(s, &s->boot, args, &choice.kernel);
 	s->boots++;
 	sim_event("boot %u boot-args \"%s\" csr 0x%x kernel %s", s->boots, args, (unsigned)s->boot.csr,
 		s->boot.variant);
+	if (choice.outcome == BOOTER_PANICS) {
+		s->boot.early = true;
+		panic_begin(s, PANIC_BOOT, choice.why, NULL);
+		return;
+	}
+	panic_leave_report(s);
 	guest_up(s);
 }
 

@@ -2,6 +2,7 @@
 #ifndef SIMLAB_BOOT_H
 #define SIMLAB_BOOT_H
 
+#include "tests/simlab/kernel_image.h"
 #include "tests/simlab/simlab/sim.h"
 
 /** Begins a boot; the guest is up after the boot time. */
@@ -22,8 +23,9 @@ void boot_restart_sshd(struct sim *s);
 /** The live variables into the .nvram file, if there are any. */
 void boot_write_nvram(struct sim *s);
 
-/** Fills s->boot's kernel from its boot-args, entropy and variant. */
-void boot_describe_kernel(struct boot *b, const char *boot_args, const char *variant, uint64_t core_size);
+/** Fills b's kernel: the one in the file that was booted, with the boot's boot-args and entropy. */
+void boot_describe_kernel(
+	const struct sim *s, struct boot *b, const char *boot_args, const struct kernel_identification *id);
 
 /** Makes the guest's system folders unwritable for its user (true) or plain again. */
 void boot_protect_disk(bool protect);

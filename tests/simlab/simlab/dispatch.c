@@ -59,7 +59,9 @@ static const struct entry HOST[] = {
 };
 
 static const struct entry GUEST[] = {
+	{"bless", macos_bless},
 	{"csrutil", macos_csrutil},
+	{"diskutil", macos_diskutil},
 	{"dtrace", macos_dtrace},
 	{"halt", macos_shutdown},
 	{"hdiutil", macos_hdiutil},
@@ -67,11 +69,13 @@ static const struct entry GUEST[] = {
 	{"installer", macos_installer},
 	{"ioreg", macos_ioreg},
 	{"ipconfig", macos_ipconfig},
+	{"kcditto", macos_kcditto},
 	{"kextcache", macos_kextcache},
 	{"kextload", macos_kextload},
 	{"kextstat", macos_kextstat},
 	{"kextunload", macos_kextunload},
 	{"kextutil", macos_kextload},
+	{"kmutil", macos_kmutil},
 	{"mount", macos_mount},
 	{"networksetup", macos_networksetup},
 	{"nvram", macos_nvram},
@@ -80,9 +84,11 @@ static const struct entry GUEST[] = {
 	{"route", macos_route},
 	{"scutil", macos_scutil},
 	{"shutdown", macos_shutdown},
+	{"spctl", macos_spctl},
 	{"sw_vers", macos_sw_vers},
 	{"sysctl", macos_sysctl},
 	{"system_profiler", macos_system_profiler},
+	{"umount", macos_umount},
 	{"uname", macos_uname},
 	{"uptime", macos_uptime},
 };

@@ -37,6 +37,14 @@ static const struct {
 	[FAULT_FIREWALL_MANAGED] = {"firewall-managed", VALUE_NONE},
 	[FAULT_STOP_LIES] = {"vmrun-stop-lies", VALUE_NONE},
 	[FAULT_VM_TWIN] = {"vm-twin", VALUE_NONE},
+	[FAULT_KCSUFFIX_STRICT] = {"kcsuffix-strict", VALUE_NONE},
+	[FAULT_BOOT_PANIC] = {"boot-panic", VALUE_NONE},
+	[FAULT_KERNEL_HANG] = {"kernel-hang", VALUE_NONE},
+	[FAULT_KEXTCACHE_SILENT] = {"kextcache-silent", VALUE_NONE},
+	[FAULT_KMUTIL_FAIL] = {"kmutil-fail", VALUE_NONE},
+	[FAULT_BLESS_FAIL] = {"bless-fail", VALUE_NONE},
+	[FAULT_HDIUTIL_LICENCE] = {"hdiutil-licence", VALUE_NONE},
+	[FAULT_INSTALLER_FAIL] = {"installer-fail", VALUE_NONE},
 };
 
 static struct pl_error *unknown(const char *text)

@@ -36,6 +36,14 @@ enum fault {
 	FAULT_FIREWALL_MANAGED, /* refuses */
 	FAULT_STOP_LIES,        /* vmrun stop reports an error although the VM stops */
 	FAULT_VM_TWIN,          /* the other VM has the same name */
+	FAULT_KCSUFFIX_STRICT,  /* no fallback to the release kernel: no boot without that of kcsuffix= */
+	FAULT_BOOT_PANIC,       /* a kernel that is no release one panics at boot ... */
+	FAULT_KERNEL_HANG,      /* ... or does not come up */
+	FAULT_KEXTCACHE_SILENT, /* kextcache makes nothing; exits 0 all the same */
+	FAULT_KMUTIL_FAIL,      /* kmutil install and create refuse */
+	FAULT_BLESS_FAIL,
+	FAULT_HDIUTIL_LICENCE, /* images ask for a licence to be agreed to */
+	FAULT_INSTALLER_FAIL,
 	FAULT_COUNT,
 };
 

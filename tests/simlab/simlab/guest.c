@@ -3,14 +3,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -57,6 +60,22 @@ static void bind_at(const char *root, const char *from, const char *at)
 		die(to);
 }
 
+/* A mount in a namespace of one's own has to keep the flags that it came with. */
+static void bind_read_only(const char *root, const char *folder)
+{
+	char path[4096];
+	struct statvfs now;
+	unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY;
+	snprintf(path, sizeof path, "%s/%s", root, folder);
+	bind_at(root, path, folder);
+	if (statvfs(path, &now) != 0)
+		die(path);
+	flags |= now.f_flag & (ST_NOSUID | ST_NODEV | ST_NOEXEC | ST_NOATIME | ST_NODIRATIME);
+	flags |= (now.f_flag & ST_RELATIME) != 0 ? MS_RELATIME : 0;
+	if (mount(NULL, path, NULL, flags, NULL) != 0)
+		die(path);
+}
+
 static void enter_root(const struct guest_spec *spec)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
@@ -66,6 +85,8 @@ static void enter_root(const struct guest_spec *spec)
 	bind_at(spec->root, "/dev", "dev");
 	bind_at(spec->root, "/proc", "proc");
 	bind_at(spec->root, spec->run, ".lab");
+	for (size_t i = 0; spec->read_only[i] != NULL; i++)
+		bind_read_only(spec->root, spec->read_only[i]);
 	if (chdir(spec->root) != 0)
 		die(spec->root);
 	if (syscall(SYS_pivot_root, ".", ".") != 0)
@@ -120,6 +141,38 @@ struct pl_error *guest_spawn(const struct guest_spec *spec, pid_t *ret)
 		child(spec, uid, gid);
 	*ret = (pid_t)pid;
 	return NULL;
+}
+
+/* The mounts belong to the guest's first user namespace, the parent of the one that its processes are in. */
+static void unmount_child(pid_t guest, const char *const *folders)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/ns/user", (int)guest);
+	int user = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)guest);
+	int mounts = open(path, O_RDONLY | O_CLOEXEC);
+	int parent = user >= 0 ? ioctl(user, NS_GET_PARENT) : -1;
+	if (parent < 0 || mounts < 0 || setns(parent, CLONE_NEWUSER) != 0 || setns(mounts, CLONE_NEWNS) != 0)
+		_exit(errno);
+	for (size_t i = 0; folders[i] != NULL; i++) {
+		snprintf(path, sizeof path, "/%s", folders[i]);
+		if (umount2(path, MNT_DETACH) != 0)
+			_exit(errno);
+	}
+	_exit(0);
+}
+
+struct pl_error *guest_unmount(pid_t pid, const char *const *folders)
+{
+	int status = 0;
+	pid_t helper = fork();
+	if (helper == 0)
+		unmount_child(pid, folders);
+	if (helper < 0 || waitpid(helper, &status, 0) != helper)
+		return pl_error_errno(PL_ERR_LAB, errno, "cannot start a process");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return NULL;
+	return pl_error_errno(PL_ERR_LAB, WEXITSTATUS(status), "cannot unmount in the simulated guest");
 }
 
 /* In a container the namespace may be given and the mount refused: try both. */

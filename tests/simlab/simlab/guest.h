@@ -19,14 +19,18 @@
 #include "base/err.h"
 
 struct guest_spec {
-	const char *root;        /* the folder that becomes / */
-	const char *run;         /* the folder that becomes /.lab */
-	const char *log;         /* sshd's own words */
-	const char *const *argv; /* what to run as lab, a path in the guest */
+	const char *root;             /* the folder that becomes / */
+	const char *run;              /* the folder that becomes /.lab */
+	const char *log;              /* sshd's own words */
+	const char *const *argv;      /* what to run as lab, a path in the guest */
+	const char *const *read_only; /* folders of root that nobody can write to, then NULL */
 };
 
 /** Starts it; *ret is its first process, to be waited for by the caller. */
 struct pl_error *guest_spawn(const struct guest_spec *spec, pid_t *ret) PL_MUST_USE;
+
+/** Takes the read-only mounts of these folders away, in the running guest. */
+struct pl_error *guest_unmount(pid_t pid, const char *const *folders) PL_MUST_USE;
 
 /** PL_ERR_LAB with what to do if this host gives no user namespaces. */
 struct pl_error *guest_check_host(void) PL_MUST_USE;

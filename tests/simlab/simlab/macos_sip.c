@@ -1,155 +1,52 @@
-#include <ctype.h>
+/* csrutil, spctl, and dtrace, whose panic() SIP keeps back. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/simlab/simlab/macos.h"
 #include "tests/simlab/simlab/panic.h"
 
-/* ---- nvram ---- */
+/* Kept when SIP is switched; they say nothing of it. */
+#define CSR_NOT_SAID (0x400 | CSR_UNAPPROVED_KEXTS | CSR_APPLE_INTERNAL)
 
-static void print_variable(struct call *c, const struct nvram_variable *v)
+bool macos_csr(const struct sim *s, uint32_t bits)
 {
-	/* boot-args and other texts carry a NUL that is not part of them. */
-	size_t size = v->size;
-	bool text = size > 1 && v->value[size - 1] == '\0' && memchr(v->value, '\0', size - 1) == NULL;
-	call_out(c, "%s\t", v->name);
-	for (size_t i = 0; i < size - (text ? 1 : 0); i++) {
-		if (isprint(v->value[i]) && v->value[i] != '%')
-			call_out(c, "%c", v->value[i]);
-		else
-			call_out(c, "%%%02x", v->value[i]);
-	}
-	call_out(c, "\n");
-}
-
-static void print_all(struct sim *s, struct call *c)
-{
-	for (size_t i = 0; i < s->nvram.count; i++)
-		if (memcmp(s->nvram.variables[i].guid, NVRAM_APPLE, 16) == 0)
-			print_variable(c, &s->nvram.variables[i]);
-}
-
-static void fail(struct call *c, const char *doing, const char *name, const char *why)
-{
-	call_err(c, "nvram: Error %s variable - '%s': (iokit/common) %s\n", doing, name, why);
-	c->status = 1;
-}
-
-/* True, and said so, if SIP or a missing root forbids the change. */
-static bool forbidden(const struct sim *s, struct call *c, const char *doing, const char *name)
-{
-	bool guarded = strcmp(name, "boot-args") == 0 || strcmp(name, "csr-active-config") == 0;
-	if (!c->root)
-		fail(c, doing, name, "not privileged");
-	else if (guarded && (s->boot.csr & CSR_NVRAM) == 0)
-		/* Newer systems say "not permitted". */
-		fail(c, doing, name, "general error");
-	else
-		return false;
-	return true;
-}
-
-/* %xx in place; the length. */
-static size_t unescape(char *value)
-{
-	char *to = value;
-	for (const char *p = value; *p != '\0'; p++) {
-		char hex[3] = {0};
-		if (p[0] == '%' && isxdigit((unsigned char)p[1]) && isxdigit((unsigned char)p[2])) {
-			memcpy(hex, p + 1, 2);
-			*to++ = (char)strtol(hex, NULL, 16);
-			p += 2;
-		} else
-			*to++ = *p;
-	}
-	*to = '\0';
-	return (size_t)(to - value);
-}
-
-static void set(struct sim *s, struct call *c, char *name, char *value)
-{
-	if (s->faults.on[FAULT_SSH_CUT]) {
-		c->ready = call_hangs;
-		return;
-	}
-	if (forbidden(s, c, "setting", name) || s->faults.on[FAULT_NVRAM_SILENT])
-		return;
-	size_t size = unescape(value);
-	/* boot-args go to the firmware as a C string. */
-	bool text = strcmp(name, "boot-args") == 0;
-	sim_complain(nvram_set(&s->nvram, NVRAM_APPLE, name, value, text ? size + 1 : size));
-}
-
-static void delete (struct sim *s, struct call *c, const char *name)
-{
-	if (forbidden(s, c, "deleting", name) || s->faults.on[FAULT_NVRAM_SILENT])
-		return;
-	nvram_delete(&s->nvram, NVRAM_APPLE, name);
-}
-
-static void get(struct sim *s, struct call *c, const char *name)
-{
-	const struct nvram_variable *v = nvram_get(&s->nvram, NVRAM_APPLE, name);
-	if (v != NULL)
-		print_variable(c, v);
-	else
-		fail(c, "getting", name, "data was not found");
-}
-
-void macos_nvram(struct sim *s, struct call *c)
-{
-	if (c->argc == 0) {
-		call_err(c, "nvram: usage: nvram [-x] [-p] [-f filename] [-d name] [-c] name[=value] ...\n");
-		c->status = 1;
-	}
-	for (int i = 0; i < c->argc; i++) {
-		char *word = c->argv[i];
-		char *equals = strchr(word, '=');
-		if (strcmp(word, "-p") == 0)
-			print_all(s, c);
-		else if (strcmp(word, "-d") == 0 && i + 1 < c->argc)
-			delete (s, c, c->argv[++i]);
-		else if (word[0] == '-') {
-			call_err(c, "nvram: (usage: unknown option %s)\n", word);
-			c->status = 1;
-		} else if (equals != NULL) {
-			*equals = '\0';
-			set(s, c, word, equals + 1);
-		} else
-			get(s, c, word);
-	}
+	return (sip_bits(s->release, s->boot.csr) & bits) == bits;
 }
 
 /* ---- csrutil ---- */
 
-static void csr_line(struct call *c, const char *label, bool enabled)
-{
-	call_out(c, "\t%s: %s\n", label, enabled ? "enabled" : "disabled");
-}
-
 static void csr_status(const struct sim *s, struct call *c)
 {
+	const struct sip_words *w = sip_words_of(s->release);
 	uint32_t csr = s->boot.csr;
-	const char *headline = "enabled (Custom Configuration).\n";
-	if ((csr & ~(uint32_t)CSR_APPLE_INTERNAL) == 0)
-		headline = "enabled.";
-	else if (csr == 0x77)
-		headline = "disabled.";
-	call_out(c, "System Integrity Protection status: %s\n", headline);
-	if (csr == 0x77 || (csr & ~(uint32_t)CSR_APPLE_INTERNAL) == 0)
+	bool on = (csr & ~(uint32_t)CSR_NOT_SAID) == 0;
+	bool off = (csr & w->judged) == w->off;
+	call_out(c, "System Integrity Protection status: %s.\n",
+		on    ? "enabled"
+		: off ? "disabled"
+		      : w->custom);
+	if (on || off)
 		return;
-	call_out(c, "Configuration:\n");
-	csr_line(c, "Apple Internal", (csr & CSR_APPLE_INTERNAL) != 0);
-	csr_line(c, "Kext Signing", (csr & CSR_KEXTS) == 0);
-	csr_line(c, "Filesystem Protections", (csr & CSR_FS) == 0);
-	csr_line(c, "Debugging Restrictions", (csr & CSR_TASK_FOR_PID) == 0);
-	csr_line(c, "DTrace Restrictions", (csr & CSR_DTRACE) == 0);
-	csr_line(c, "NVRAM Protections", (csr & CSR_NVRAM) == 0);
-	csr_line(c, "BaseSystem Verification", (csr & CSR_ANY_RECOVERY) == 0);
+	call_out(c, "\nConfiguration:\n");
+	for (size_t i = 0; i < w->lines; i++) {
+		bool set = (csr & SIP_LINES[i].bit) != 0;
+		call_out(c, "\t%s: %s\n", SIP_LINES[i].label,
+			set == (SIP_LINES[i].enabled_when_set != 0) ? "enabled" : "disabled");
+	}
 	call_out(c, "\nThis is an unsupported configuration, likely to break in the future and leave your "
-		    "machine in "
-		    "an unknown state.\n");
+		    "machine in an unknown state.\n");
+}
+
+static void authenticated_root(const struct sim *s, struct call *c)
+{
+	const char *verb = c->argc > 1 ? c->argv[1] : "";
+	if (strcmp(verb, "status") == 0) {
+		call_out(c, "Authenticated Root status: %s\n",
+			macos_csr(s, CSR_UNAUTHENTICATED_ROOT) ? "disabled" : "enabled");
+		return;
+	}
+	call_err(c, "%s\n", sip_words_of(s->release)->recovery);
+	c->status = 1;
 }
 
 void macos_csrutil(struct sim *s, struct call *c)
@@ -159,15 +56,34 @@ void macos_csrutil(struct sim *s, struct call *c)
 		csr_status(s, c);
 		return;
 	}
+	if (strcmp(verb, "authenticated-root") == 0 && s->release->number >= 1100) {
+		authenticated_root(s, c);
+		return;
+	}
 	c->status = 1;
 	if (strcmp(verb, "enable") == 0 || strcmp(verb, "disable") == 0 || strcmp(verb, "clear") == 0)
-		call_err(c, "csrutil: failed to modify system integrity configuration. This tool needs to be "
-			    "executed "
-			    "from the Recovery OS.\n");
+		call_err(c, "%s\n", sip_words_of(s->release)->recovery);
 	else
 		call_err(c,
 			"usage: csrutil <command>\nModify the System Integrity Protection configuration. All "
 			"configuration changes apply to the entire machine.\n");
+}
+
+/* ---- spctl ---- */
+
+void macos_spctl(struct sim *s, struct call *c)
+{
+	const char *verb = c->argc > 0 ? c->argv[0] : "";
+	if (strcmp(verb, "--status") == 0)
+		call_out(c, "assessments enabled\n");
+	else if (strcmp(verb, "kext-consent") == 0 && s->release->number >= 1013 && c->argc > 1 &&
+		 strcmp(c->argv[1], "status") == 0)
+		call_out(c, "Kernel Extension User Consent: %s\n",
+			macos_csr(s, CSR_UNAPPROVED_KEXTS) ? "DISABLED" : "ENABLED");
+	else {
+		call_err(c, "spctl: must be executed from the Recovery OS.\n");
+		c->status = 1;
+	}
 }
 
 /* ---- dtrace ---- */
@@ -197,7 +113,7 @@ void macos_dtrace(struct sim *s, struct call *c)
 	c->status = 0;
 	/* From here on it traces until somebody kills it; with SIP on the action does nothing. */
 	c->ready = call_hangs;
-	if (panics && (s->boot.csr & CSR_DTRACE) != 0 && !s->faults.on[FAULT_TRIGGER_SILENT])
+	if (panics && macos_csr(s, CSR_DTRACE) && !s->faults.on[FAULT_TRIGGER_SILENT])
 		panic_begin(s, PANIC_DTRACE, NULL, NULL);
 }
 

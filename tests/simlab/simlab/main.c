@@ -10,12 +10,14 @@
 #include "base/text.h"
 #include "tests/simlab/call.h"
 #include "tests/simlab/simlab/daemon.h"
+#include "tests/simlab/simlab/kdk.h"
 
 static const char USAGE[] =
-	"simlab: a simulated lab, a stand-in for VMware Fusion and a macOS 10.12.6 guest\n"
+	"simlab: a simulated lab, a stand-in for VMware Fusion and a macOS guest\n"
 	"\n"
-	"  simlab start [--dir DIR] [--port N] [--ssh-port N] [--guest-ip ADDR] [--sip on|off|HEX]\n"
-	"               [--nic e1000e|vmxnet3] [--core-size SIZE] [--boot-time TIME] [--tls]\n"
+	"  simlab start [--dir DIR] [--macos VERSION] [--port N] [--ssh-port N] [--guest-ip ADDR]\n"
+	"               [--sip on|off|HEX] [--nic e1000e|vmxnet3] [--core-size SIZE] [--boot-time TIME] "
+	"[--tls]\n"
 	"               [--sudo-password TEXT] [--vm-password TEXT] [--time-factor X]\n"
 	"               [--fault NAME[=VALUE]]...\n"
 	"  simlab stop  [--dir DIR]\n"
@@ -23,17 +25,22 @@ static const char USAGE[] =
 	"  simlab fault [--dir DIR] [NAME[=VALUE|=off]... | clear]\n"
 	"  simlab panic [--dir DIR] [dtrace|kext|page-fault|sysctl|reboot|nmi]\n"
 	"  simlab env   [--dir DIR]     settings for a shell\n"
+	"  simlab kdk   --out DIR [--macos VERSION] [--core-size SIZE]\n"
+	"               a Kernel Debug Kit for that guest, as a folder and a .dmg\n"
 	"\n"
 	"Faults: rest-down rest-slow=TIME no-ip stale-ip ssh-refuse host-key-changed boot-hang\n"
 	"  power-stuck vmrun-hang vmrun-leaves vmrun-in-use=N locks-linger=TIME vmrun-stop-lies vm-twin\n"
 	"  snapshot-fail delete-fail revert-fail trigger-silent nvram-silent ssh-cut firewall-silent\n"
 	"  firewall-managed dump-stop-at=BYTES dump-loss=PERCENT dump-lose-eof-ack=N\n"
-	"  no-reboot-after-panic\n"
+	"  no-reboot-after-panic kcsuffix-strict boot-panic kernel-hang kextcache-silent kmutil-fail\n"
+	"  bless-fail hdiutil-licence installer-fail\n"
+	"VERSION: 10.12.6 unless given; 10.9.5, 10.14.6, 10.15.7, 11.7, 13.6, 15.3.\n"
 	"DIR is ./simlab unless given; port 0 takes a free one.\n"
 	"Example: simlab start --dir /tmp/lab --sip on && . /tmp/lab/lab.env\n";
 
 struct command_line {
 	const char *dir;
+	const char *out;
 	bool help;
 	struct options opt;
 	struct faults faults;
@@ -82,6 +89,9 @@ static bool set_option(struct command_line *l, int which, const char *value, str
 	case 'h':
 		l->help = true;
 		return true;
+	case 'o':
+		l->out = value;
+		return true;
 	case 'p':
 		return parse_port(value, &o->port);
 	case 's':
@@ -90,6 +100,8 @@ static bool set_option(struct command_line *l, int which, const char *value, str
 		return copy(o->ip, sizeof o->ip, value);
 	case 'S':
 		return valid_sip(value) && copy(o->sip, sizeof o->sip, value);
+	case 'm':
+		return copy(o->macos, sizeof o->macos, value);
 	case 'n':
 		return copy(o->nic, sizeof o->nic, value);
 	case 'c':
@@ -123,7 +135,9 @@ static struct pl_error *parse(int argc, char **argv, struct command_line *ret)
 		{"ssh-port", required_argument, NULL, 's'},
 		{"guest-ip", required_argument, NULL, 'i'},
 		{"sip", required_argument, NULL, 'S'},
+		{"macos", required_argument, NULL, 'm'},
 		{"nic", required_argument, NULL, 'n'},
+		{"out", required_argument, NULL, 'o'},
 		{"core-size", required_argument, NULL, 'c'},
 		{"boot-time", required_argument, NULL, 'b'},
 		{"tls", no_argument, NULL, 't'},
@@ -195,6 +209,19 @@ static int cmd_stop(struct command_line *l)
 	return e != NULL ? fail(e) : 0;
 }
 
+static int cmd_kdk(const struct command_line *l)
+{
+	const struct release *r = release_default();
+	struct pl_error *e = NULL;
+	if (l->out == NULL)
+		e = pl_error_hint(pl_error_new(PL_ERR_USAGE, "--out is missing"), "see simlab help");
+	if (e == NULL && l->opt.macos[0] != '\0')
+		e = release_find(l->opt.macos, &r);
+	if (e == NULL)
+		e = kdk_make(r, l->out, l->opt.core_size);
+	return e != NULL ? fail(e) : 0;
+}
+
 static int ask(const struct command_line *l, int argc, char **argv)
 {
 	int status = call_forward(l->dir, CALL_HOST_SOCKET, argv[0], argc, argv);
@@ -259,6 +286,8 @@ int main(int argc, char **argv)
 		return cmd_start(&l);
 	if (strcmp(name, "stop") == 0)
 		return cmd_stop(&l);
+	if (strcmp(name, "kdk") == 0)
+		return cmd_kdk(&l);
 	if (strcmp(name, "env") == 0)
 		return print_env(l.dir);
 	if (strcmp(name, "state") == 0 || strcmp(name, "fault") == 0 || strcmp(name, "panic") == 0) {

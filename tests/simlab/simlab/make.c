@@ -17,6 +17,7 @@
 #include "tests/simlab/simlab/firewall.h"
 #include "tests/simlab/simlab/leases.h"
 #include "tests/simlab/simlab/other_vm.h"
+#include "tests/simlab/simlab/sip_words.h"
 
 #define HOST_KEY SIM_DISK "/private/etc/ssh/ssh_host_ed25519_key"
 
@@ -44,7 +45,6 @@ static const char VMX[] = ".encoding = \"UTF-8\"\n"
 			  "config.version = \"8\"\n"
 			  "virtualHW.version = \"14\"\n"
 			  "displayName = \"" SIM_DISPLAY_NAME "\"\n"
-			  "guestOS = \"darwin16-64\"\n"
 			  "firmware = \"efi\"\n"
 			  "memsize = \"4096\"\n"
 			  "numvcpus = \"2\"\n"
@@ -86,18 +86,21 @@ static struct pl_error *make_nvram(void)
 	return e;
 }
 
-/* --sip: on is a Mac that nobody ever changed (no variable), off is what csrutil disable leaves. */
-static struct pl_error *set_sip(const char *sip)
+/*
+ * --sip: on is a Mac that nobody ever changed (no variable), off is what csrutil
+ * disable leaves: `off`, 0 where there is no SIP.
+ */
+static struct pl_error *set_sip(const char *sip, uint32_t off)
 {
 	struct nvram n = {0};
 	struct pl_buf b;
-	uint64_t bits = 0x77;
+	uint64_t bits = off;
 	uint8_t value[4] = {0};
 	pl_buf_init(&b, NVRAM_FILE_MAX);
 	struct pl_error *e = pl_fs_read(SIM_NVRAM, &b);
 	if (e == NULL)
 		e = nvram_decode(b.data, b.size, &n);
-	if (e == NULL && strcmp(sip, "on") == 0)
+	if (e == NULL && (strcmp(sip, "on") == 0 || off == 0))
 		nvram_delete(&n, NVRAM_APPLE, "csr-active-config");
 	else if (e == NULL) {
 		if (strcmp(sip, "off") != 0)
@@ -113,12 +116,12 @@ static struct pl_error *set_sip(const char *sip)
 	return e;
 }
 
-static struct pl_error *set_nic(const char *nic)
+static struct pl_error *set_vmx(const char *key, const char *value)
 {
 	struct config c;
 	struct pl_error *e = config_read(SIM_VMX, &c);
 	if (e == NULL)
-		e = config_set(&c, "ethernet0.virtualDev", nic);
+		e = config_set(&c, key, value);
 	if (e == NULL)
 		e = config_write(&c, SIM_VMX);
 	config_deinit(&c);
@@ -127,7 +130,10 @@ static struct pl_error *set_nic(const char *nic)
 
 static struct pl_error *make_bundle(const struct sim *s)
 {
+	bool new_vmx = access(SIM_VMX, F_OK) != 0;
 	struct pl_error *e = make_file(SIM_VMX, VMX, 0644);
+	if (e == NULL && new_vmx)
+		e = set_vmx("guestOS", s->release->guest_os);
 	if (e == NULL)
 		e = make_file(SIM_VMSD, VMSD, 0644);
 	if (e == NULL)
@@ -138,11 +144,13 @@ static struct pl_error *make_bundle(const struct sim *s)
 	if (e == NULL && fresh)
 		e = make_nvram();
 	/* A new lab is one that the example files fit: SIP was turned off in its guest. */
+	const struct sip_words *words = sip_words_of(s->release);
 	const char *sip = s->opt.sip[0] == '\0' && fresh ? "off" : s->opt.sip;
+	/* The root's seal is a matter of its own: csrutil authenticated-root. */
 	if (e == NULL && sip[0] != '\0')
-		e = set_sip(sip);
+		e = set_sip(sip, words != NULL ? words->off : 0);
 	if (e == NULL && s->opt.nic[0] != '\0')
-		e = set_nic(s->opt.nic);
+		e = set_vmx("ethernet0.virtualDev", s->opt.nic);
 	return e;
 }
 
@@ -194,6 +202,36 @@ static struct pl_error *make_stand_in(const char *name, const char *program)
 	return e;
 }
 
+/* What the lab is, since it was made; another release needs another lab. */
+static struct pl_error *choose_release(struct sim *s)
+{
+	struct pl_buf b;
+	const struct release *wanted = NULL;
+	struct pl_error *e = NULL;
+	pl_buf_init(&b, 64);
+	bool fresh = access(SIM_MACOS, F_OK) != 0;
+	if (!fresh)
+		e = pl_fs_read(SIM_MACOS, &b);
+	if (e == NULL && !fresh)
+		e = release_find(pl_buf_text(&b), &s->release);
+	else if (e == NULL)
+		/* A lab of before there were others. */
+		s->release = release_default();
+	if (e == NULL && s->opt.macos[0] != '\0')
+		e = release_find(s->opt.macos, &wanted);
+	bool made = access(SIM_DISK "/System", F_OK) == 0;
+	if (e == NULL && wanted != NULL && wanted != s->release && made)
+		e = pl_error_hint(
+			pl_error_new(PL_ERR_USAGE, "this lab's guest is macOS %s", s->release->version),
+			"give --dir another folder for another release");
+	if (e == NULL && wanted != NULL)
+		s->release = wanted;
+	if (e == NULL)
+		e = pl_fs_write(SIM_MACOS, s->release->version, strlen(s->release->version), 0644);
+	pl_buf_deinit(&b);
+	return e;
+}
+
 struct pl_error *make_lab(struct sim *s)
 {
 	static const char *const DIRS[] = {SIM_BUNDLE, SIM_SNAPSHOTS, SIM_GUEST_RUN, "log"};
@@ -207,15 +245,17 @@ struct pl_error *make_lab(struct sim *s)
 	for (size_t i = 0; i < sizeof DIRS / sizeof DIRS[0] && e == NULL; i++)
 		e = pl_fs_mkdirs(DIRS[i]);
 	if (e == NULL)
+		e = choose_release(s);
+	if (e == NULL)
 		e = make_bundle(s);
 	if (e == NULL)
 		e = other_vm_make();
 	if (e == NULL)
 		e = other_vm_rename(s);
 	if (e == NULL && access(SIM_DISK "/System", F_OK) != 0)
-		e = make_disk();
+		e = make_disk(s->release, s->opt.core_size);
 	if (e == NULL)
-		e = make_links(tools);
+		e = make_links(tools, s->release);
 	if (e == NULL)
 		e = make_keys();
 	if (e == NULL)

@@ -13,11 +13,12 @@ struct pl_error *make_settings(struct sim *s) PL_MUST_USE;
 /** lab.env: again when vmrest has new ids. */
 struct pl_error *make_env(const struct sim *s) PL_MUST_USE;
 
-/** The guest's file system (make_disk.c), without the links to its commands. */
-struct pl_error *make_disk(void) PL_MUST_USE;
+/** The guest's file system (make_disk.c), with its kernels, without the links to its commands. */
+struct pl_error *make_disk(const struct release *r, uint64_t core_size) PL_MUST_USE;
 
-/** Links to the guest's commands, which may have moved; `tools` is the folder of the program `macos`. */
-struct pl_error *make_links(const char *tools) PL_MUST_USE;
+/** Links to the commands of that release, which may have moved; `tools` is the folder of the program `macos`.
+ */
+struct pl_error *make_links(const char *tools, const struct release *r) PL_MUST_USE;
 
 /** Writes the file unless it is there. */
 struct pl_error *make_file(const char *path, const char *text, mode_t mode) PL_MUST_USE;

@@ -1,4 +1,4 @@
-/* The guest's file system: folders, links and small files of a macOS 10.12.6. */
+/* The guest's file system: folders, links, small files and kernels of its release. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -8,17 +8,19 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "tests/simlab/simlab/kernel_files.h"
 #include "tests/simlab/simlab/make.h"
+#include "tests/simlab/simlab/volumes.h"
 
 /* Parents first, each with its own mode. */
 static const char *const DIRS[] = {"Applications", "Library", "Library/Developer", "Library/Developer/KDKs",
 	"Library/Extensions", "Library/Logs", "Library/Logs/DiagnosticReports", "Library/Preferences",
 	"Library/Preferences/SystemConfiguration", "System", "System/Library", "System/Library/CoreServices",
-	"System/Library/Extensions", "System/Library/Kernels", "System/Library/PrelinkedKernels", "Users",
-	"Users/" SIM_USER, "Users/" SIM_USER "/.ssh", "Users/Shared", "Volumes", "bin", "dev", "proc",
-	".host", ".lab", ".tools", "private", "private/etc", "private/etc/ssh", "private/tmp", "private/var",
-	"private/var/log", "private/var/tmp", "private/var/root", "private/var/vm", "private/var/folders",
-	"sbin", "usr", "usr/bin", "usr/lib", "usr/libexec", "usr/sbin", "usr/share"};
+	"System/Library/Extensions", "Users", "Users/" SIM_USER, "Users/" SIM_USER "/.ssh", "Users/Shared",
+	"Volumes", "bin", "dev", "proc", ".host", ".lab", ".tools", "private", "private/etc",
+	"private/etc/ssh", "private/tmp", "private/var", "private/var/log", "private/var/tmp",
+	"private/var/root", "private/var/vm", "private/var/folders", "sbin", "usr", "usr/bin", "usr/lib",
+	"usr/libexec", "usr/sbin", "usr/share"};
 
 static const struct {
 	const char *path;
@@ -33,21 +35,11 @@ static const struct {
 	{"private/etc/ld.so.cache", "/.host/etc/ld.so.cache"},
 };
 
-static const char SYSTEM_VERSION[] =
-	"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<plist version=\"1.0\">\n<dict>\n"
-	"\t<key>ProductBuildVersion</key>\n\t<string>16G29</string>\n"
-	"\t<key>ProductName</key>\n\t<string>Mac OS X</string>\n"
-	"\t<key>ProductUserVisibleVersion</key>\n\t<string>10.12.6</string>\n"
-	"\t<key>ProductVersion</key>\n\t<string>10.12.6</string>\n</dict>\n</plist>\n";
-
 static const struct {
 	const char *path;
 	const char *text;
 	mode_t mode;
 } FILES[] = {
-	{"System/Library/CoreServices/SystemVersion.plist", SYSTEM_VERSION, 0644},
-	{"System/Library/Kernels/kernel", "simulated kernel 16.7.0 RELEASE_X86_64\n", 0755},
-	{"System/Library/PrelinkedKernels/prelinkedkernel", "simulated prelinked kernel\n", 0644},
 	{"private/etc/passwd",
 		"nobody:*:65534:65534:Unprivileged User:/var/empty:/usr/bin/false\n"
 		"root:*:0:0:System Administrator:/var/root:/bin/sh\n"
@@ -64,19 +56,28 @@ static const struct {
 static const char *const COMMANDS[] = {"/bin/[", "/bin/cat", "/bin/chmod", "/bin/cp", "/bin/date", "/bin/dd",
 	"/bin/df", "/bin/echo", "/bin/expr", "/bin/hostname", "/bin/kill", "/bin/ln", "/bin/ls", "/bin/mkdir",
 	"/bin/mv", "/bin/ps", "/bin/pwd", "/bin/rm", "/bin/rmdir", "/bin/sleep", "/bin/sync", "/bin/test",
-	"/sbin/ifconfig", "/sbin/kextload", "/sbin/kextunload", "/sbin/md5", "/sbin/mount", "/sbin/ping",
+	"/sbin/ifconfig", "/sbin/kextunload", "/sbin/md5", "/sbin/mount", "/sbin/umount", "/sbin/ping",
 	"/sbin/reboot", "/sbin/route", "/sbin/shutdown", "/sbin/halt", "/usr/bin/awk", "/usr/bin/basename",
-	"/usr/bin/cmp", "/usr/bin/csrutil", "/usr/bin/cut", "/usr/bin/diff", "/usr/bin/dirname",
-	"/usr/bin/ditto", "/usr/bin/du", "/usr/bin/env", "/usr/bin/false", "/usr/bin/find", "/usr/bin/grep",
-	"/usr/bin/gunzip", "/usr/bin/gzip", "/usr/bin/head", "/usr/bin/hdiutil", "/usr/bin/id",
-	"/usr/bin/kextutil", "/usr/bin/logname", "/usr/bin/mktemp", "/usr/bin/nohup", "/usr/bin/od",
-	"/usr/bin/printf", "/usr/bin/readlink", "/usr/bin/sed", "/usr/bin/shasum", "/usr/bin/sort",
-	"/usr/bin/stat", "/usr/bin/sudo", "/usr/bin/sw_vers", "/usr/bin/tail", "/usr/bin/tar", "/usr/bin/tee",
+	"/usr/bin/cmp", "/usr/bin/cut", "/usr/bin/diff", "/usr/bin/dirname", "/usr/bin/ditto", "/usr/bin/du",
+	"/usr/bin/env", "/usr/bin/false", "/usr/bin/find", "/usr/bin/grep", "/usr/bin/gunzip",
+	"/usr/bin/gzip", "/usr/bin/head", "/usr/bin/hdiutil", "/usr/bin/id", "/usr/bin/kextutil",
+	"/usr/bin/logname", "/usr/bin/mktemp", "/usr/bin/nohup", "/usr/bin/od", "/usr/bin/printf",
+	"/usr/bin/readlink", "/usr/bin/sed", "/usr/bin/shasum", "/usr/bin/sort", "/usr/bin/stat",
+	"/usr/bin/sudo", "/usr/bin/sw_vers", "/usr/bin/tail", "/usr/bin/tar", "/usr/bin/tee",
 	"/usr/bin/touch", "/usr/bin/tr", "/usr/bin/true", "/usr/bin/tty", "/usr/bin/uname", "/usr/bin/uniq",
 	"/usr/bin/uptime", "/usr/bin/wc", "/usr/bin/which", "/usr/bin/whoami", "/usr/bin/xargs",
-	"/usr/sbin/chown", "/usr/sbin/dtrace", "/usr/sbin/installer", "/usr/sbin/ioreg", "/usr/sbin/ipconfig",
-	"/usr/sbin/kextcache", "/usr/sbin/kextstat", "/usr/sbin/networksetup", "/usr/sbin/nvram",
-	"/usr/sbin/scutil", "/usr/sbin/sysctl", "/usr/sbin/system_profiler"};
+	"/usr/sbin/chown", "/usr/sbin/bless", "/usr/sbin/dtrace", "/usr/sbin/diskutil", "/usr/sbin/spctl",
+	"/usr/sbin/installer", "/usr/sbin/ioreg", "/usr/sbin/ipconfig", "/usr/sbin/kextstat",
+	"/usr/sbin/networksetup", "/usr/sbin/nvram", "/usr/sbin/scutil", "/usr/sbin/sysctl",
+	"/usr/sbin/system_profiler"};
+
+/* Those that not every release has. */
+static const struct {
+	const char *path;
+	unsigned since;
+	unsigned until;
+} COMMANDS_OF[] = {{"/sbin/kextload", 0, 9999}, {"/usr/bin/csrutil", 1011, 9999},
+	{"/usr/bin/kmutil", 1100, 9999}, {"/usr/sbin/kextcache", 0, 9999}, {"/usr/sbin/kcditto", 1015, 9999}};
 
 /* The host's own programs under macOS's paths. */
 static const char *const PROGRAMS[][2] = {{"/bin/sh", "dash"}, {"/bin/sh", "sh"}, {"/bin/bash", "bash"},
@@ -123,7 +124,24 @@ static struct pl_error *link_tool(const char *name)
 	return find_tool(name, host) ? link_host(at, host) : NULL;
 }
 
-struct pl_error *make_links(const char *tools)
+static struct pl_error *link_command(const char *at, const char *program)
+{
+	struct pl_error *e = link_host(at, program);
+	return e != NULL ? e : link_tool(strrchr(at, '/') + 1);
+}
+
+static struct pl_error *link_commands(const char *program, const struct release *r)
+{
+	struct pl_error *e = NULL;
+	for (size_t i = 0; i < sizeof COMMANDS / sizeof COMMANDS[0] && e == NULL; i++)
+		e = link_command(COMMANDS[i], program);
+	for (size_t i = 0; i < sizeof COMMANDS_OF / sizeof COMMANDS_OF[0] && e == NULL; i++)
+		if (r->number >= COMMANDS_OF[i].since && r->number <= COMMANDS_OF[i].until)
+			e = link_command(COMMANDS_OF[i].path, program);
+	return e;
+}
+
+struct pl_error *make_links(const char *tools, const struct release *r)
 {
 	char path[PATH_MAX];
 	char host[PATH_MAX];
@@ -132,11 +150,7 @@ struct pl_error *make_links(const char *tools)
 	if (access(path, X_OK) != 0)
 		return pl_error_hint(
 			pl_error_errno(PL_ERR_LAB, errno, "%s", path), "build all of `make simlab`");
-	for (size_t i = 0; i < sizeof COMMANDS / sizeof COMMANDS[0] && e == NULL; i++) {
-		e = link_host(COMMANDS[i], path);
-		if (e == NULL)
-			e = link_tool(strrchr(COMMANDS[i], '/') + 1);
-	}
+	e = link_commands(path, r);
 	for (size_t i = 0; i < sizeof PROGRAMS / sizeof PROGRAMS[0] && e == NULL; i++) {
 		char at[PATH_MAX];
 		snprintf(at, sizeof at, SIM_DISK "%s", PROGRAMS[i][0]);
@@ -150,7 +164,85 @@ struct pl_error *make_links(const char *tools)
 	return e;
 }
 
-struct pl_error *make_disk(void)
+static struct pl_error *make_folder(const char *folder)
+{
+	char path[PATH_MAX];
+	snprintf(path, sizeof path, SIM_DISK "/%s", folder);
+	struct pl_error *e = pl_fs_mkdirs(path);
+	/* Parents that it made are for their owner only. */
+	for (char *end = path + strlen(path); e == NULL && end != NULL; end = strrchr(path, '/')) {
+		*end = '\0';
+		if (strcmp(path, SIM_DISK) == 0)
+			break;
+		chmod(path, 0755);
+	}
+	return e;
+}
+
+static struct pl_error *write_system_version(const struct release *r)
+{
+	char text[512];
+	snprintf(text, sizeof text,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<plist version=\"1.0\">\n<dict>\n"
+		"\t<key>ProductBuildVersion</key>\n\t<string>%s</string>\n"
+		"\t<key>ProductName</key>\n\t<string>%s</string>\n"
+		"\t<key>ProductUserVisibleVersion</key>\n\t<string>%s</string>\n"
+		"\t<key>ProductVersion</key>\n\t<string>%s</string>\n</dict>\n</plist>\n",
+		r->build, r->product, r->version, r->version);
+	return pl_fs_write(
+		SIM_DISK "/System/Library/CoreServices/SystemVersion.plist", text, strlen(text), 0644);
+}
+
+/* The release kernel, in the form in which that release boots it. */
+static struct pl_error *make_kernel(const struct release *r, uint64_t core_size)
+{
+	static const struct {
+		const char *folder;
+		const char *linked; /* NULL: not there */
+	} PLACES[] = {
+		[INSTALL_MACH_KERNEL] = {"System/Library/Caches/com.apple.kext.caches/Startup", NULL},
+		[INSTALL_PRELINKED] = {PRELINKED, PRELINKED "/prelinkedkernel"},
+		[INSTALL_PREBOOT] = {PRELINKED, PRELINKED "/prelinkedkernel"},
+		[INSTALL_SEALED] = {COLLECTIONS, BOOT_COLLECTION},
+		[INSTALL_SEALED_KDK] = {COLLECTIONS, BOOT_COLLECTION},
+	};
+	bool old = r->install == INSTALL_MACH_KERNEL;
+	char linked[PATH_MAX];
+	const char *kernel = old ? SIM_DISK "/" MACH_KERNEL : SIM_DISK "/" KERNELS "/kernel";
+	struct pl_error *e = make_folder(PLACES[r->install].folder);
+	if (e == NULL && !old)
+		e = make_folder(KERNELS);
+	if (e == NULL)
+		e = kernel_files_write(kernel, r, 0, core_size);
+	if (e == NULL && old)
+		e = kernel_files_system_kext(SIM_DISK "/" SYSTEM_KEXT, r, 0);
+	if (e == NULL && old)
+		return kernel_files_cache(SIM_DISK);
+	snprintf(linked, sizeof linked, SIM_DISK "/%s", old ? "" : PLACES[r->install].linked);
+	return e != NULL ? e : kernel_files_link(kernel, linked);
+}
+
+/* What only some releases have beside it. */
+static struct pl_error *make_volumes(const struct release *r)
+{
+	struct pl_error *e = NULL;
+	if (r->number >= 1015)
+		e = make_folder("System/Volumes/Data");
+	if (e == NULL && r->number >= 1015)
+		e = make_folder("System/Volumes/VM");
+	if (e == NULL && r->install == INSTALL_PREBOOT)
+		e = make_folder(PREBOOT "/" PRELINKED);
+	if (e == NULL && r->install == INSTALL_PREBOOT)
+		e = pl_fs_copy(SIM_DISK "/" PRELINKED "/prelinkedkernel",
+			SIM_DISK "/" PREBOOT "/" PRELINKED "/prelinkedkernel", 0644);
+	if (e == NULL && r->number >= 1100)
+		e = kernel_files_link(SIM_DISK "/" KERNELS "/kernel", SIM_DISK "/" SYSTEM_COLLECTION);
+	if (e == NULL && r->number >= 1100)
+		e = volumes_make();
+	return e;
+}
+
+struct pl_error *make_disk(const struct release *r, uint64_t core_size)
 {
 	char path[PATH_MAX];
 	struct pl_error *e = NULL;
@@ -168,5 +260,9 @@ struct pl_error *make_disk(void)
 		snprintf(path, sizeof path, SIM_DISK "/%s", FILES[i].path);
 		e = pl_fs_write(path, FILES[i].text, strlen(FILES[i].text), FILES[i].mode);
 	}
-	return e;
+	if (e == NULL)
+		e = write_system_version(r);
+	if (e == NULL)
+		e = make_kernel(r, core_size);
+	return e != NULL ? e : make_volumes(r);
 }

@@ -42,6 +42,17 @@ static void machine(char *nic, size_t nic_size, int *serial_fd)
 	sim_complain(e);
 }
 
+void panic_serial_say(const char *text)
+{
+	char nic[32];
+	int fd;
+	machine(nic, sizeof nic, &fd);
+	if (fd < 0)
+		return;
+	dprintf(fd, "simulated booter: %s\n", text);
+	close(fd);
+}
+
 static void set_faults(const struct sim *s, struct kdp_faults *f)
 {
 	char server[64] = "";
@@ -88,7 +99,8 @@ static _Noreturn void play_kernel(struct xnu_panic_args *args, const struct sim 
 	/* The lab's sockets must not live on in here. */
 	syscall(SYS_close_range, 3, ~0U, 0);
 	machine(nic, sizeof nic, &args->serial_fd);
-	args->nic = nic;
+	/* A kernel that is still booting has no driver for it. */
+	args->nic = s->boot.early ? "none" : nic;
 	set_faults(s, &args->faults);
 	struct pl_wait w = pl_wait_for(PL_TIME_FOREVER, NULL);
 	struct pl_error *e = xnu_panic(args, &w, &o);

@@ -12,6 +12,9 @@
 /** Panics now. `message` and `kext` as panic_make() has them; may be NULL. */
 void panic_begin(struct sim *s, enum panic_trigger trigger, const char *message, const char *kext);
 
+/** A line of the booter for the serial console, if the VM has one. */
+void panic_serial_say(const char *text);
+
 /** For the daemon: looks whether the dump is over and goes on from there. */
 void panic_poll(struct sim *s);
 

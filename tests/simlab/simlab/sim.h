@@ -8,6 +8,7 @@
  *     Virtual Machines/high-sierra.vmwarevm/   another VM's (other_vm.h)
  *     disk/       the guest's file system (what the .vmdk stands for)
  *     snapshots/  one folder a snapshot
+ *     macos       which release the guest is
  *     run/        sockets, lock, what the guest sees as /.lab
  *     log/        the daemon's, sshd's, and events.log
  */
@@ -46,6 +47,7 @@
 #define SIM_SSHD_LOG "log/sshd.log"
 #define SIM_EVENTS "log/events.log"
 #define SIM_LEASES "leases"
+#define SIM_MACOS "macos"
 #define SIM_FIREWALL "firewall"
 #define SIM_PANIC_RESULT "run/panic-result"
 #define SIM_PANIC_REPORT "run/panic-report"
@@ -71,6 +73,7 @@ struct options {
 	char vm_password[64];   /* of an encrypted VM; "" if it is not */
 	char sudo_password[64]; /* "" for NOPASSWD */
 	double time_factor;     /* of the panicking kernel's waits */
+	char macos[16];         /* "" keeps what the lab is, 10.12.6 in a new one */
 };
 
 /* What one boot of the guest runs with; a snapshot with memory carries it. */
@@ -79,8 +82,10 @@ struct boot {
 	uint64_t entropy;
 	uint32_t csr;
 	time_t at;
-	char variant[16]; /* RELEASE, DEVELOPMENT */
-	char kexts[256];  /* loaded by hand, blank after each */
+	char variant[16];   /* RELEASE, DEVELOPMENT ...: of the kernel's version */
+	char kexts[256];    /* loaded by hand, blank after each */
+	bool root_writable; /* 10.15: mount -uw / */
+	bool early;         /* it panics while it boots: no network yet */
 };
 
 enum timer {
@@ -96,6 +101,7 @@ struct sim {
 	char *dir; /* absolute */
 	struct options opt;
 	struct faults faults;
+	const struct release *release; /* the guest's */
 	bool quit;
 	char vm_id[SIM_ID_SIZE]; /* vmrest's, new each time it starts; the other VM's too */
 	char other_id[SIM_ID_SIZE];

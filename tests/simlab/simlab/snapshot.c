@@ -126,9 +126,11 @@ static struct pl_error *save_memory(const struct sim *s, const char *path)
 {
 	struct pl_buf b;
 	const struct boot *m = &s->boot;
+	char uuid[37];
 	pl_buf_init(&b, 65536);
-	struct pl_error *e = pl_buf_printf(&b, "%" PRIu64 "\n%u\n%lld\n%s\n%s\n%s\n", m->entropy,
-		(unsigned)m->csr, (long long)m->at, m->variant, m->kexts, m->kernel.boot_args);
+	struct pl_error *e = pl_buf_printf(&b, "%" PRIu64 "\n%u\n%lld\n%d\n%s\n%s\n%s\n%s\n", m->entropy,
+		(unsigned)m->csr, (long long)m->at, m->root_writable, kernel_uuid_text(m->kernel.uuid, uuid),
+		m->kernel.version, m->kexts, m->kernel.boot_args);
 	if (e == NULL)
 		e = pl_fs_write(path, b.data, b.size, 0600);
 	pl_buf_deinit(&b);
@@ -145,7 +147,8 @@ static void line_of(FILE *f, char *out, size_t size)
 static void load_memory(struct sim *s, const char *path)
 {
 	char number_text[64];
-	char variant[16];
+	struct kernel_identification id = {0};
+	struct kernel_desc d = {0};
 	char args[1024];
 	FILE *f = fopen(path, "re");
 	if (f == NULL)
@@ -157,11 +160,16 @@ static void load_memory(struct sim *s, const char *path)
 	s->boot.csr = (uint32_t)strtoul(number_text, NULL, 10);
 	line_of(f, number_text, sizeof number_text);
 	s->boot.at = (time_t)strtoll(number_text, NULL, 10);
-	line_of(f, variant, sizeof variant);
+	line_of(f, number_text, sizeof number_text);
+	s->boot.root_writable = number_text[0] == '1';
+	line_of(f, number_text, sizeof number_text);
+	sim_complain(kernel_desc_set(&d, "uuid", number_text));
+	memcpy(id.uuid, d.uuid, sizeof id.uuid);
+	line_of(f, id.version, sizeof id.version);
 	line_of(f, s->boot.kexts, sizeof s->boot.kexts);
 	line_of(f, args, sizeof args);
 	fclose(f);
-	boot_describe_kernel(&s->boot, args, variant, s->opt.core_size);
+	boot_describe_kernel(s, &s->boot, args, &id);
 }
 
 struct pl_error *snapshot_take(struct sim *s, const char *name)

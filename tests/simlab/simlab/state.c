@@ -11,12 +11,16 @@
 #include "tests/simlab/simlab/power.h"
 #include "tests/simlab/simlab/snapshot.h"
 #include "tests/simlab/simlab/tree.h"
+#include "tests/simlab/simlab/volumes.h"
 
 #define EMPTIED_AT_BOOT "/private/tmp"
 
-/* What is nothing to a guest that is off, then the host's part of its root, and logs. */
-static const char *const NOT_STATE[] = {EMPTIED_AT_BOOT, "/.host", "/.lab", "/.tools", "/dev", "/proc",
-	"/private/var/log", "/Library/Logs", NULL};
+/*
+ * What is nothing to a guest that is off; the system volume behind its snapshot, which
+ * `bless --last-sealed-snapshot` leaves changed on a Mac too; the host's part of its root, and logs.
+ */
+static const char *const NOT_STATE[] = {EMPTIED_AT_BOOT, "/.volumes", "/.host", "/.lab", "/.tools", "/dev",
+	"/proc", "/private/var/log", "/Library/Logs", NULL};
 
 static struct pl_error *config_state(const char *path, const char *label, struct pl_buf *out)
 {
@@ -110,6 +114,16 @@ static struct pl_error *firewall_state(struct pl_buf *out)
 	return e;
 }
 
+/* 11 and later: which snapshot boots next. */
+static struct pl_error *volume_state(const struct sim *s, struct pl_buf *out)
+{
+	char name[VOLUMES_NAME_SIZE];
+	if (s->release->number < 1100)
+		return NULL;
+	volumes_blessed(name);
+	return pl_buf_printf(out, "system volume: boots %s\n", name);
+}
+
 static int by_text(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -155,6 +169,8 @@ void state_call(struct sim *s, struct call *c)
 		e = bundle_state(&text);
 	if (e == NULL)
 		e = firewall_state(&text);
+	if (e == NULL)
+		e = volume_state(s, &text);
 	if (e == NULL)
 		e = tree_list(SIM_DISK, "disk", NOT_STATE + (s->power != POWER_OFF), &text);
 	if (e == NULL)

@@ -68,8 +68,9 @@ static inline bool html_leaves(const char *url, size_t length)
 /* name="value", at the name. */
 static inline void html_attribute(struct html_check *c)
 {
-	static const char *const known[] = {
-		"lang", "charset", "http-equiv", "content", "name", "class", "style", "href", "scope", NULL};
+	static const char *const known[] = {"lang", "charset", "http-equiv", "content", "name", "class",
+		"style", "href", "scope", "id", "role", "aria-labelledby", "viewBox", "x", "y", "width",
+		"height", "fill-opacity", NULL};
 	size_t name = html_word(c->at);
 	if (!html_listed(known, c->at, name))
 		html_wrong(c, "an unknown attribute");
@@ -95,7 +96,7 @@ static inline void html_open(struct html_check *c, const char *name, size_t leng
 {
 	static const char *const known[] = {"html", "head", "meta", "title", "style", "body", "header",
 		"main", "footer", "section", "h1", "h2", "h3", "p", "a", "b", "br", "code", "pre", "span",
-		"div", "table", "thead", "tbody", "tr", "th", "td", NULL};
+		"div", "table", "thead", "tbody", "tr", "th", "td", "svg", "desc", "text", "rect", NULL};
 	static const char *const empty[] = {"meta", "br", NULL};
 	if (!html_listed(known, name, length))
 		html_wrong(c, "an unknown element");
@@ -127,6 +128,11 @@ static inline void html_tag(struct html_check *c)
 	while (c->problem == NULL && *c->at == ' ') {
 		c->at++;
 		html_attribute(c);
+	}
+	/* An element of SVG may end in its own tag. */
+	if (*c->at == '/' && !closing && length == 4 && memcmp(name, "rect", 4) == 0) {
+		c->at++;
+		html_close(c, name, length);
 	}
 	if (*c->at != '>')
 		html_wrong(c, "a tag that does not end");

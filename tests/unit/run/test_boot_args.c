@@ -10,18 +10,18 @@
 
 #include "orchestrator/run/boot_args.h"
 
-static const struct boot_args_wish sierra = {
+static const struct run_boot_args sierra = {
 	.server = "172.16.41.1",
 	.port = 1069,
 	.interface = "en0",
-	.xnu_major = 3789,
+	.xnu = {3789, 70, 16},
 	.extra = "",
 };
 
-static void merged(const char *present, const struct boot_args_wish *wish, const char *expected)
+static void merged(const char *present, const struct run_boot_args *wish, const char *expected)
 {
 	char *args = NULL;
-	assert_null(boot_args_merge(present, wish, &args));
+	assert_null(run_boot_args_make(present, wish, &args));
 	assert_string_equal(args, expected);
 	free(args);
 }
@@ -38,11 +38,11 @@ static void test_foreign_keys_stay(void **state)
 {
 	(void)state;
 	merged("-v  keepsyms=1 kext-dev-mode=1", &sierra,
-		"-v keepsyms=1 kext-dev-mode=1 debug=0x24c44 _panicd_ip=172.16.41.1 kdp_match_name=en0 "
+		"-v  keepsyms=1 kext-dev-mode=1 debug=0x24c44 _panicd_ip=172.16.41.1 kdp_match_name=en0 "
 		"wdt=-1");
-	/* Ours are replaced where they stand, doubles go. */
+	/* Ours are replaced where they stand, doubles go; of those the kernel had taken the last. */
 	merged("_panicd_ip=10.0.0.9 -v debug=0x2 debug=0x8", &sierra,
-		"_panicd_ip=172.16.41.1 -v debug=0x24c46 kdp_match_name=en0 wdt=-1");
+		"_panicd_ip=172.16.41.1 -v debug=0x24c4c kdp_match_name=en0 wdt=-1");
 }
 
 static void test_harmful_debug_bits_go(void **state)
@@ -57,7 +57,7 @@ static void test_harmful_debug_bits_go(void **state)
 static void test_no_dump(void **state)
 {
 	(void)state;
-	struct boot_args_wish wish = {.server = NULL, .interface = "en0", .extra = "keepsyms=1"};
+	struct run_boot_args wish = {.server = NULL, .interface = "en0", .extra = "keepsyms=1"};
 	merged("debug=0x102001 -v", &wish, "debug=0x102001 -v keepsyms=1");
 	wish.kcsuffix = "development";
 	merged("", &wish, "kcsuffix=development keepsyms=1");
@@ -66,7 +66,7 @@ static void test_no_dump(void **state)
 static void test_port(void **state)
 {
 	(void)state;
-	struct boot_args_wish wish = sierra;
+	struct run_boot_args wish = sierra;
 	wish.port = 4000;
 	merged("", &wish, "debug=0x24c44 _panicd_ip=172.16.41.1 panicd_port=4000 kdp_match_name=en0 wdt=-1");
 	/* A port of another day must not stay when ours is the default. */
@@ -76,9 +76,9 @@ static void test_port(void **state)
 static void test_versions(void **state)
 {
 	(void)state;
-	struct boot_args_wish wish = sierra;
+	struct run_boot_args wish = sierra;
 	/* 10.9 has no DISABLE_LOCAL_CORE, and no local core. */
-	wish.xnu_major = 2422;
+	wish.xnu = (struct macos_version){2422, 115, 4};
 	merged("", &wish, "debug=0x4c44 _panicd_ip=172.16.41.1 kdp_match_name=en0 wdt=-1");
 	wish.kcsuffix = "development";
 	wish.interface = "";
@@ -88,7 +88,7 @@ static void test_versions(void **state)
 static void test_scenario_wins(void **state)
 {
 	(void)state;
-	struct boot_args_wish wish = sierra;
+	struct run_boot_args wish = sierra;
 	wish.extra = "debug=0x444 keepsyms=1";
 	merged("-v", &wish, "-v debug=0x444 _panicd_ip=172.16.41.1 kdp_match_name=en0 wdt=-1 keepsyms=1");
 }
@@ -99,29 +99,35 @@ static void test_too_long(void **state)
 	char present[1100], *args = NULL;
 	memset(present, 'x', sizeof present - 1);
 	present[sizeof present - 1] = '\0';
-	struct pl_error *e = boot_args_merge(present, &sierra, &args);
+	struct pl_error *e = run_boot_args_make(present, &sierra, &args);
 	assert_non_null(e);
 	assert_int_equal(pl_error_kind(e), PL_ERR_USAGE);
 	pl_error_free(e);
 	assert_null(args);
 }
 
-static void test_reading(void **state)
+/* The scenario's own boot-args can keep the core from coming: then the run does not begin. */
+static void test_refusal(void **state)
 {
 	(void)state;
-	char *missing = NULL;
-	assert_true(boot_args_has("-v debug=0x4 x", "debug=0x4"));
-	/* The kernel takes the first of a key. */
-	assert_false(boot_args_has("debug=0x8 debug=0x4", "debug=0x4"));
-	assert_false(boot_args_has("debug=0x44", "debug=0x4"));
-	assert_null(boot_args_missing("a=1 b=2", "b=2 c=3 d=4", &missing));
-	assert_string_equal(missing, "c=3");
-	free(missing);
-	assert_null(boot_args_missing("a=1 b=2", "b=2", &missing));
-	assert_null(missing);
-	assert_true(boot_args_debug("-v debug=0x144") == 0x144);
-	assert_true(boot_args_debug("debug=0b101") == 5);
-	assert_true(boot_args_debug("xdebug=1") == 0);
+	const struct boot_args_guest guest = {.xnu = {6153, 141, 1}};
+	struct boot_args_findings found;
+	boot_args_check("debug=0x24c44 _panicd_ip=172.16.41.1", DUMP_NETWORK, &guest, &found);
+	assert_null(run_boot_args_refuse(&found));
+	boot_args_check("debug=0x104c44 _panicd_ip=172.16.41.1", DUMP_NETWORK, &guest, &found);
+	struct pl_error *e = run_boot_args_refuse(&found);
+	char line[512];
+	assert_int_equal(pl_error_kind(e), PL_ERR_USAGE);
+	assert_string_equal(pl_error_line(e, line, sizeof line),
+		"boot_args: debug=0x100000 (REBOOT_ALWAYS) reboots before the network dump has begun; the "
+		"well-known 0x104c44 is for local cores (rule reboot-always of `paniclab boot-args decode`): "
+		"take it away; 0x4000 (REBOOT_POST_CORE) reboots after the dump, or have the scenario expect "
+		"no core");
+	pl_error_free(e);
+	json_t *list = run_boot_args_json(&found);
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(list, 0), "code")), "reboot-always");
+	json_decref(list);
 }
 
 int main(void)
@@ -135,7 +141,7 @@ int main(void)
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_scenario_wins),
 		cmocka_unit_test(test_too_long),
-		cmocka_unit_test(test_reading),
+		cmocka_unit_test(test_refusal),
 	};
-	return cmocka_run_group_tests_name("boot_args", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("run_boot_args", tests, NULL, NULL);
 }

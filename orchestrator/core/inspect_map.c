@@ -1,0 +1,60 @@
+/* The memory map of a core, with what else the document knows marked in it. */
+#include "orchestrator/core/inspect.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "orchestrator/core/inspect_parts.h"
+#include "orchestrator/core/memory_map.h"
+
+#define STACKS_MAX 16 /* more threads would hide the rest */
+
+static void mark_stacks(struct memory_map *m, const struct core_file *c)
+{
+	for (size_t i = 0; i < c->thread_count && i < STACKS_MAX; i++) {
+		const struct macho_thread *t = &c->threads[i];
+		const char *const *names = macho_register_names(t->is_64);
+		char name[64];
+		snprintf(name, sizeof name, "stack of thread %zu", i);
+		for (size_t r = 0; r < t->count; r++)
+			if (strcmp(names[r], t->is_64 ? "rsp" : "esp") == 0)
+				memory_map_mark(m, c, MEMORY_STACK, name, t->registers[r]);
+	}
+}
+
+/* Those that the panic text names, which are there with their addresses. */
+static void mark_kexts(struct memory_map *m, const struct core_file *c, const json_t *doc)
+{
+	const json_t *kexts = json_object_get(json_object_get(doc, "panic"), "kexts"), *k;
+	size_t i;
+
+	json_array_foreach(kexts, i, k)
+	{
+		const char *start = pl_json_str_or(k, "start", NULL);
+		if (start)
+			memory_map_mark(
+				m, c, MEMORY_KEXT, pl_json_str_or(k, "id", "?"), strtoull(start, NULL, 16));
+	}
+}
+
+struct pl_error *inspect_memory_map(
+	struct inspect *in, const struct core_file *c, const struct core_identity *id)
+{
+	json_t *o = NULL;
+	struct memory_map *m = malloc(sizeof *m);
+
+	if (!m)
+		return pl_error_nomem();
+	memory_map_init(m, c);
+	if (id->has_load_address)
+		memory_map_mark(m, c, MEMORY_KERNEL, "kernel", id->load_address);
+	if (id->panic_text)
+		memory_map_mark(m, c, MEMORY_PANIC_LOG, "panic log", id->panic_address);
+	mark_kexts(m, c, in->doc);
+	mark_stacks(m, c);
+	struct pl_error *e = memory_map_json(m, &o);
+	free(m);
+	return e ? e : inspect_check(json_object_set_new(in->doc, "memory_map", o));
+}
