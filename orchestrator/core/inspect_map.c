@@ -15,12 +15,10 @@ static void mark_stacks(struct memory_map *m, const struct core_file *c)
 {
 	for (size_t i = 0; i < c->thread_count && i < STACKS_MAX; i++) {
 		const struct macho_thread *t = &c->threads[i];
-		const char *const *names = macho_register_names(t->is_64);
 		char name[64];
 		snprintf(name, sizeof name, "stack of thread %zu", i);
-		for (size_t r = 0; r < t->count; r++)
-			if (strcmp(names[r], t->is_64 ? "rsp" : "esp") == 0)
-				memory_map_mark(m, c, MEMORY_STACK, name, t->registers[r]);
+		if (t->count > 0)
+			memory_map_mark(m, c, MEMORY_STACK, name, t->sp);
 	}
 }
 
