@@ -13,6 +13,7 @@ int main(int argc, char **argv)
 		&cmd_kdk,
 		&cmd_nvram,
 		&cmd_report,
+		&cmd_boot_args,
 		&cmd_init,
 		&cmd_validate,
 		&cmd_version,

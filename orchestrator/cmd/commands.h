@@ -4,6 +4,7 @@
 
 #include "orchestrator/cmd/cmd.h"
 
+extern const struct cmd cmd_boot_args;
 extern const struct cmd cmd_extract;
 extern const struct cmd cmd_init;
 extern const struct cmd cmd_inspect;

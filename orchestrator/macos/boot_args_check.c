@@ -265,9 +265,9 @@ static const struct rule rules[] = {
 		"add 0x20000 (DISABLE_LOCAL_CORE)"},
 	{"local-core-off", FINDING_STOPS, local_core_off, "debug=0x20000 (DISABLE_LOCAL_CORE)",
 		"keeps the core off the guest's own disk", "take it away"},
-	{"no-local-core-yet", FINDING_STOPS, no_local_core_yet, "A core on the guest's own disk",
+	{"no-local-core-yet", FINDING_STOPS, no_local_core_yet, "a core on the guest's own disk",
 		"came with 10.11", "dump over the network"},
-	{"local-core-kernel", FINDING_WARNING, local_core_kernel, "A core on the guest's own disk",
+	{"local-core-kernel", FINDING_WARNING, local_core_kernel, "a core on the guest's own disk",
 		"is written by DEVELOPMENT kernels only, from 10.11 to 10.14, to an Apple_KernelCoreDump "
 		"partition",
 		"install that kernel and add kcsuffix=development"},
@@ -389,7 +389,7 @@ static void apply(const struct check *c, const struct rule *r)
 	if (f != NULL && r->subject != NULL)
 		snprintf(f->subject, sizeof f->subject, "%s", r->subject);
 	else if (f != NULL)
-		snprintf(f->subject, sizeof f->subject, "The NIC (%s)",
+		snprintf(f->subject, sizeof f->subject, "the NIC (%s)",
 			pl_escape_str(c->guest->nics[0], nic, sizeof nic));
 }
 
@@ -419,4 +419,16 @@ const struct boot_args_finding *boot_args_stops(const struct boot_args_findings 
 		if (f->list[i].weight == FINDING_STOPS)
 			return &f->list[i];
 	return NULL;
+}
+
+json_t *boot_args_findings_json(const struct boot_args_findings *findings)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct boot_args_finding *f = &findings->list[i];
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s}", "code", f->code, "weight",
+						    boot_args_weight_name(f->weight), "subject", f->subject,
+						    "text", f->text, "advice", f->advice));
+	}
+	return list;
 }

@@ -6,6 +6,7 @@
 #ifndef MACOS_BOOT_ARGS_CHECK_H
 #define MACOS_BOOT_ARGS_CHECK_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -62,5 +63,8 @@ void boot_args_check(const char *args, enum boot_args_dump wanted, const struct 
 
 /** The first finding that stops, or NULL. */
 const struct boot_args_finding *boot_args_stops(const struct boot_args_findings *f);
+
+/** [{"code","weight","subject","text","advice"}]; NULL without memory. */
+json_t *boot_args_findings_json(const struct boot_args_findings *f);
 
 #endif

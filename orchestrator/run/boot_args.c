@@ -44,16 +44,3 @@ struct pl_error *run_boot_args_refuse(const struct boot_args_findings *f)
 	e = pl_error_why(pl_error_at(e, "boot_args"), "rule %s of `paniclab boot-args decode`", found->code);
 	return pl_error_hint(e, "%s, or have the scenario expect no core", found->advice);
 }
-
-json_t *run_boot_args_json(const struct boot_args_findings *f)
-{
-	json_t *list = json_array();
-	for (size_t i = 0; i < f->count; i++) {
-		const struct boot_args_finding *found = &f->list[i];
-		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:s, s:s, s:s}", "code", found->code, "weight",
-				      boot_args_weight_name(found->weight), "subject", found->subject, "text",
-				      found->text, "advice", found->advice));
-	}
-	return list;
-}

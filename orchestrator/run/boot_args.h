@@ -5,7 +5,6 @@
 #ifndef RUN_BOOT_ARGS_H
 #define RUN_BOOT_ARGS_H
 
-#include <jansson.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -30,8 +29,5 @@ void run_boot_args_warn(const struct boot_args_findings *f, const char *guest, c
 
 /** What stops, as an error of the scenario; NULL if nothing does. */
 struct pl_error *run_boot_args_refuse(const struct boot_args_findings *f) PL_MUST_USE;
-
-/** [{"code","weight","text","advice"}]; NULL without memory. */
-json_t *run_boot_args_json(const struct boot_args_findings *f);
 
 #endif

@@ -66,7 +66,7 @@ static struct pl_error *check_boot_args(struct run *r)
 	boot_args_check(r->boot_args, needs_core(r) ? DUMP_NETWORK : DUMP_NONE, &guest, &found);
 	run_report(r, "boot_args",
 		json_pack("{s:s, s:s, s:o?}", "before", r->facts.nvram_boot_args, "during", r->boot_args,
-			"findings", run_boot_args_json(&found)));
+			"findings", boot_args_findings_json(&found)));
 	struct pl_error *e = NULL;
 	if (r->scenario->expect.core == CORE_REQUIRED)
 		e = run_boot_args_refuse(&found);

@@ -124,7 +124,7 @@ static void test_refusal(void **state)
 		"take it away; 0x4000 (REBOOT_POST_CORE) reboots after the dump, or have the scenario expect "
 		"no core");
 	pl_error_free(e);
-	json_t *list = run_boot_args_json(&found);
+	json_t *list = boot_args_findings_json(&found);
 	assert_string_equal(
 		json_string_value(json_object_get(json_array_get(list, 0), "code")), "reboot-always");
 	json_decref(list);
