@@ -82,7 +82,7 @@ endef
 gen_guest  := $(BUILD)/gen/guest_scripts.c
 gen_config := $(BUILD)/gen/config_templates.c
 gen_report := $(BUILD)/gen/report_templates.c
-gen_core   := $(BUILD)/gen/core_rules.c
+gen_core   := $(BUILD)/gen/core_rules.c $(BUILD)/gen/core_debugger.c
 gen_macos  := $(BUILD)/gen/macos_rules.c
 SCRIPTS    := $(sort $(wildcard guest-scripts/*.sh))
 $(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
@@ -103,10 +103,15 @@ $(gen_report): $(REPORT_TEMPLATES) tools/embed.sh
 	$(Q)sh tools/embed.sh report_templates $(REPORT_TEMPLATES) > $@
 MACOS_RULES := rules/boot-args.txt
 CORE_RULES := $(filter-out $(MACOS_RULES),$(sort $(wildcard rules/*.txt)))
-$(gen_core): $(CORE_RULES) tools/embed.sh
+$(BUILD)/gen/core_rules.c: $(CORE_RULES) tools/embed.sh
 	@mkdir -p $(@D)
 	$(call say,EMBED,$@)
 	$(Q)sh tools/embed.sh core_rules $(CORE_RULES) > $@
+DEBUGGER_TEMPLATES := $(sort $(wildcard templates/*.lldb templates/*.gdb))
+$(BUILD)/gen/core_debugger.c: $(DEBUGGER_TEMPLATES) tools/embed.sh
+	@mkdir -p $(@D)
+	$(call say,EMBED,$@)
+	$(Q)sh tools/embed.sh core_debugger $(DEBUGGER_TEMPLATES) > $@
 $(gen_macos): $(MACOS_RULES) tools/embed.sh
 	@mkdir -p $(@D)
 	$(call say,EMBED,$@)
