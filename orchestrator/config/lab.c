@@ -187,6 +187,9 @@ static const struct word firewall_words[] = {
 static const struct word kdumpd_words[] = {
 	{"keep", LAB_KDUMPD_KEEP}, {"unload", LAB_KDUMPD_UNLOAD}, {NULL, 0}};
 
+static const struct word debugger_words[] = {
+	{"auto", LAB_DEBUGGER_AUTO}, {"lldb", LAB_DEBUGGER_LLDB}, {"none", LAB_DEBUGGER_NONE}, {NULL, 0}};
+
 static const struct field host_fields[] = {
 	{.name = "firewall",
 		.type = FIELD_WORD,
@@ -208,6 +211,11 @@ static const struct field host_fields[] = {
 		.flags = FIELD_AUTO,
 		.offset = offsetof(struct lab_host, launchctl),
 		.otherwise = "auto"},
+	{.name = "debugger",
+		.type = FIELD_WORD,
+		.offset = offsetof(struct lab_host, debugger),
+		.otherwise = "auto",
+		.words = debugger_words},
 	{.name = "leases",
 		.type = FIELD_PATHS,
 		.offset = offsetof(struct lab_host, leases),

@@ -68,12 +68,16 @@ struct lab_server {
 enum lab_firewall { LAB_FIREWALL_LEAVE, LAB_FIREWALL_TRY, LAB_FIREWALL_ALLOW };
 enum lab_kdumpd { LAB_KDUMPD_KEEP, LAB_KDUMPD_UNLOAD };
 
+/* Whose backtrace of the core the report has. AUTO: lldb's, where there is one; LLDB warns when not. */
+enum lab_debugger { LAB_DEBUGGER_AUTO, LAB_DEBUGGER_LLDB, LAB_DEBUGGER_NONE };
+
 struct lab_host {
 	enum lab_firewall firewall;
 	char *firewall_tool; /* "auto" or a path, see host/firewall.h */
 	enum lab_kdumpd kdumpd;
 	char *launchctl; /* "auto" or a path */
-	char **leases;   /* DHCP lease files to look into, before the usual ones */
+	enum lab_debugger debugger;
+	char **leases; /* DHCP lease files to look into, before the usual ones */
 	size_t leases_count;
 };
 

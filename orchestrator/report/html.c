@@ -211,6 +211,7 @@ static const struct part {
 	{"panic", html_panic},
 	{"panic_text", html_panic_text},
 	{"core", html_core},
+	{"debugger", html_debugger},
 	{"evidence", html_evidence},
 	{"boot_args", html_boot_args},
 	{"steps", html_steps},

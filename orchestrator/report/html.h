@@ -43,6 +43,9 @@ void html_panic_text(struct emit *w, const json_t *doc);
 void html_core(struct emit *w, const json_t *doc);
 void html_evidence(struct emit *w, const json_t *doc);
 
+/* html_debugger.c */
+void html_debugger(struct emit *w, const json_t *doc);
+
 /* html_run.c */
 void html_boot_args(struct emit *w, const json_t *doc);
 void html_steps(struct emit *w, const json_t *doc);

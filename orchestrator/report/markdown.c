@@ -107,6 +107,31 @@ static void core(struct emit *w, const json_t *doc)
 	item(w, "Slide", c, "slide");
 }
 
+static void debugger(struct emit *w, const json_t *doc)
+{
+	const json_t *d = json_object_get(doc, "debugger"), *frames = json_object_get(d, "backtrace");
+	size_t count = json_array_size(frames);
+	if (!doc_has(d, "program"))
+		return;
+	emit(w, "\n## Debugger\n\n");
+	item(w, "Program", d, "program");
+	item(w, "Kernel", d, "kernel");
+	item(w, "Remark", d, "detail");
+	if (count > 0)
+		emit(w, "\n| # | frame | address |\n|---:|---|---|\n");
+	for (size_t i = 0; i < count && i < FRAMES_SHOWN; i++) {
+		struct doc_field text, address;
+		const json_t *one = json_array_get(frames, i);
+		emit_printf(w, "| %zu | ", i);
+		emit_code(w, doc_field(one, "text", &text), true);
+		emit(w, " | ");
+		emit_code(w, doc_field(one, "address", &address), true);
+		emit(w, " |\n");
+	}
+	if (count > FRAMES_SHOWN)
+		emit_printf(w, "\n%zu frames in all.\n", count);
+}
+
 static void evidence(struct emit *w, const json_t *doc)
 {
 	const json_t *list = json_object_get(doc, "evidence");
@@ -168,6 +193,7 @@ struct pl_error *report_markdown(const json_t *doc, struct pl_buf *out)
 	panic(&w, doc);
 	panic_text(&w, doc);
 	core(&w, doc);
+	debugger(&w, doc);
 	evidence(&w, doc);
 	boot_args(&w, doc);
 	restored(&w, doc);

@@ -119,6 +119,33 @@ static void panic(struct emit *w, const json_t *doc)
 	backtrace(w, json_object_get(p, "backtrace"), strstr(boot_args, "keepsyms=1") != NULL);
 }
 
+/* "kernel`panic(...) at kern.c:42": as the debugger has it, where it has a name at all. */
+static void debugger(struct emit *w, const json_t *doc)
+{
+	const json_t *d = json_object_get(doc, "debugger"), *frames = json_object_get(d, "backtrace");
+	struct doc_field f;
+	size_t count = json_array_size(frames), named = 0;
+	for (size_t i = 0; i < count; i++)
+		named += doc_has(json_array_get(frames, i), "symbol");
+	if (strcmp(pl_json_str_or(d, "status", ""), "failed") == 0) {
+		line(w, "debugger", "", d, "detail");
+		return;
+	}
+	if (named == 0)
+		return;
+	label(w, "debugger");
+	emit_printf(w, "%s\n", doc_command(d, "program", &f));
+	for (size_t i = 0; i < count && i < FRAMES_SHOWN; i++) {
+		label(w, "");
+		const json_t *one = json_array_get(frames, i);
+		emit_printf(w, "  %s\n", doc_command(one, doc_has(one, "text") ? "text" : "address", &f));
+	}
+	if (count > FRAMES_SHOWN) {
+		label(w, "");
+		emit_printf(w, "  (%zu more)\n", count - FRAMES_SHOWN);
+	}
+}
+
 /* "PATH (812.0 MiB) complete": the unpacked core if there is one, else the packed. */
 static void core_file(struct emit *w, const json_t *doc, bool color)
 {
@@ -197,6 +224,7 @@ struct pl_error *report_text(const json_t *doc, bool color, struct pl_buf *out)
 	headline(&w, doc, color);
 	error(&w, doc);
 	panic(&w, doc);
+	debugger(&w, doc);
 	core(&w, doc, color);
 	if (doc_guest_system(doc, &f)[0] != '\0') {
 		label(&w, "guest");

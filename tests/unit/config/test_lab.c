@@ -51,6 +51,7 @@ static void fills_in_defaults(void **state)
 	assert_string_equal(lab->host.firewall_tool, "auto");
 	assert_int_equal(lab->host.kdumpd, LAB_KDUMPD_KEEP);
 	assert_string_equal(lab->host.launchctl, "auto");
+	assert_int_equal(lab->host.debugger, LAB_DEBUGGER_AUTO);
 	assert_int_equal(lab->host.leases_count, 0);
 	assert_int_equal(lab->kdk_folders_count, 0);
 	lab_destroy(lab);
@@ -68,7 +69,8 @@ static void reads_every_key(void **state)
 		"      host_key: 'SHA256:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO/+'}}\n"
 		"  b: {vm: {vmx: x/y.vmx}, ssh: {user: u, known_hosts: /h}}\n"
 		"server: {bind: 127.0.0.1, port: 0, dir: '~/cores', max_size: 1536K}\n"
-		"host: {firewall: allow, firewall_tool: fw, kdumpd: unload, launchctl: lc, leases: [a, /b]}\n"
+		"host: {firewall: allow, firewall_tool: fw, kdumpd: unload, launchctl: lc, debugger: lldb, "
+		"leases: [a, /b]}\n"
 		"kdk: {folders: [../k]}\n";
 
 	(void)state;
@@ -101,6 +103,7 @@ static void reads_every_key(void **state)
 	assert_string_equal(lab->host.firewall_tool, "/etc/fw");
 	assert_int_equal(lab->host.kdumpd, LAB_KDUMPD_UNLOAD);
 	assert_string_equal(lab->host.launchctl, "/etc/lc");
+	assert_int_equal(lab->host.debugger, LAB_DEBUGGER_LLDB);
 	assert_int_equal(lab->host.leases_count, 2);
 	assert_string_equal(lab->host.leases[0], "/etc/a");
 	assert_string_equal(lab->host.leases[1], "/b");

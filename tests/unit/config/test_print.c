@@ -260,7 +260,8 @@ static const char lab_text[] =
 	"    ssh:\n      user: u\n      port: 22\n      known_hosts: /h\n"
 	"    sudo: nopasswd\n    boot_timeout: 90s\n"
 	"server:\n  bind: auto\n  port: auto\n  dir: /d\n  max_size: 1023M\n"
-	"host:\n  firewall: leave\n  firewall_tool: auto\n  kdumpd: keep\n  launchctl: auto\n  leases:\n    "
+	"host:\n  firewall: leave\n  firewall_tool: auto\n  kdumpd: keep\n  launchctl: auto\n  debugger: "
+	"auto\n  leases:\n    "
 	"- /a\n    - \"/b c\"\n"
 	"kdk:\n  folders:\n    - /f\n";
 

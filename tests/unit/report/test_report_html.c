@@ -66,6 +66,8 @@ static void shows_the_whole_run(void **state)
 		"take a snapshot<br><span class=\"dim\">isolation: snapshot</span>",
 		"Sent again</th><td class=\"mono\">3<",
 		"QF1BQ2L5HPN7T8V0AKB3ZJ4MRWX6YE9C",
+		"<td class=\"mono\">panic_trap_to_debugger</td><td class=\"mono\">kernel.development</td>"
+		"<td class=\"mono\">debug.c:855</td>",
 		"Everything that the run changed is back as it was.",
 		"paniclab 0.1.0 · run 20261121-101500-ab12 · finished 2026-11-21T10:18:32.400Z · exit code 0",
 	};
@@ -94,6 +96,7 @@ static void hostile_text_stays_text(void **state)
 	char *html = page(doc_load("hostile"));
 	assert_has(html, "&#60;img src=x onerror=alert(1)&#62; &#39;&#39;&#39; &#34;\\x07\\x1b[31m");
 	assert_has(html, "&#60;/pre&#62;&#60;script&#62;alert(2)");
+	assert_has(html, "<td class=\"mono\">&#60;script&#62;alert(3)&#60;/script&#62;</td>");
 	free(html);
 }
 

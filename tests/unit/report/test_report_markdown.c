@@ -13,6 +13,10 @@ static void shows_the_run(void **state)
 	assert_has(text, "\n| 0 | `_handle_debugger_trap` | `mach_kernel` | `0xffffff800d1aeafd` |\n");
 	assert_has(text, "```text\npanic(cpu 0 caller");
 	assert_has(text, "| `core` | `core/kernel.core` | `812.0 MiB` | `complete` | `unpacked` |\n");
+	assert_has(text,
+		"\n## Debugger\n\n- Program: `/usr/bin/lldb-14`\n- Kernel: `/kits/kernel.development`\n");
+	assert_has(text, "\n| 0 | ``kernel.development`panic_trap_to_debugger(reason=0) at debug.c:855:3`` | "
+			 "`0xffffff800d1aeafd` |\n");
 	assert_has(text, "\nEverything that the run changed is back as it was.\n");
 	free(text);
 }
@@ -25,6 +29,7 @@ static void hostile_text_is_code(void **state)
 	assert_has(text, "- Scenario: `` `x` | <img src=x onerror=alert(1)> ''' \"\\x07\\x1b[31m ``\n");
 	assert_has(text, "| 0 | `a\\|b` |");
 	assert_has(text, "- Panic: ```line one\\nline two \"@/x`y``z```\n");
+	assert_has(text, "| 0 | ``k`f(\"\\|x\\|`\") at \\x1b[31m.c`` |");
 	/* The text has runs of three and five ticks: six fence it. */
 	assert_has(text,
 		"\n``````text\n```\n</pre><script>alert(2)</script>\n\\x1b]0;title\\x07 `````\n``````\n");

@@ -33,6 +33,9 @@ static void says_it_in_this_order(void **state)
 		"              mach_kernel _panic + 0x63\n"
 		"              com.apple.driver.dtrace _dtrace_probe + 0xb12\n"
 		"              0xffffff7f8e5a9001 com.apple.driver.dtrace\n"
+		"  debugger  /usr/bin/lldb-14\n"
+		"              kernel.development`panic_trap_to_debugger(reason=0) at debug.c:855:3\n"
+		"              0xffffff7f8e5a9001\n"
 		"  core      /var/tmp/state/paniclab/runs/20261121-101500-ab12/core/kernel.core (812.0 MiB) "
 		"complete\n"
 		"            unpacked\n"
@@ -119,6 +122,23 @@ static void bare_addresses_are_left_out(void **state)
 	free(text);
 }
 
+static void a_debugger_that_failed_says_why(void **state)
+{
+	(void)state;
+	char *text = rendered(plain, doc_from("{\"debugger\":{\"program\":\"lldb\",\"status\":\"failed\","
+					      "\"detail\":\"timed out\"}}"));
+	assert_has(text, "  debugger  timed out\n");
+	free(text);
+	/* bare addresses are those of the panic text, and an absent one is no news */
+	text = rendered(plain, doc_from("{\"debugger\":{\"program\":\"lldb\",\"status\":\"ok\","
+					"\"backtrace\":[{\"frame\":0,\"address\":\"0x1\"}]}}"));
+	assert_has_not(text, "debugger");
+	free(text);
+	text = rendered(plain, doc_from("{\"debugger\":{\"status\":\"absent\"}}"));
+	assert_has_not(text, "debugger");
+	free(text);
+}
+
 static void terminal_gets_no_control_bytes(void **state)
 {
 	(void)state;
@@ -160,6 +180,7 @@ int main(void)
 		cmocka_unit_test(packed_core_stands_in_for_a_missing_one),
 		cmocka_unit_test(a_core_can_be_dropped_on_purpose),
 		cmocka_unit_test(bare_addresses_are_left_out),
+		cmocka_unit_test(a_debugger_that_failed_says_why),
 		cmocka_unit_test(terminal_gets_no_control_bytes),
 		cmocka_unit_test(each_outcome_has_words),
 	};
