@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "orchestrator/macos/csr_status.h"
 
 /* For people, reports and comparisons: printable, whatever the guest says. */
 static struct pl_error *copy(const struct guest_output *o, const char *key, char **ret)
@@ -24,114 +25,21 @@ static bool is_printable_ascii(const char *text)
 
 /* ---- SIP ------------------------------------------------------------------------ */
 
-/* "enabled", "disabled" or something else, in front of whatever follows. */
-static int state_of(const char *text)
-{
-	text += strspn(text, " \t");
-	if (pl_starts_with(text, "enabled"))
-		return 1;
-	return pl_starts_with(text, "disabled") ? 0 : -1;
-}
-
-/* The text after "LABEL:" in a line, or NULL. */
-static const char *after_label(const char *line, const char *label)
-{
-	size_t n = strlen(label);
-	line += strspn(line, " \t");
-	if (strncmp(line, label, n) != 0)
-		return NULL;
-	line += n + strspn(line + n, " \t");
-	return *line == ':' ? line + 1 + strspn(line + 1, " \t") : NULL;
-}
-
-static struct pl_error *set_headline(struct guest_facts *f, const char *text)
-{
-	size_t size = strlen(text);
-	while (size > 0 && (text[size - 1] == '.' || isspace((unsigned char)text[size - 1])))
-		size--;
-	char safe[256];
-	free(f->sip);
-	return pl_strdup(pl_escape(text, size, safe, sizeof safe), &f->sip);
-}
-
-/*
- * A headline alone ("enabled.") speaks for everything. With a custom
- * configuration it has said "unknown" with all off and "enabled" with it off:
- * then only the lines count.
- */
-static void apply_headline(struct guest_facts *f, bool custom)
-{
-	int all = custom ? -1 : state_of(f->sip);
-	int *const each[] = {&f->sip_dtrace, &f->sip_nvram, &f->sip_kext, &f->sip_debug};
-	for (size_t i = 0; i < sizeof each / sizeof *each; i++)
-		if (*each[i] < 0)
-			*each[i] = all;
-}
-
-static void apply_line(struct guest_facts *f, int *internal, const char *line)
-{
-	const struct {
-		const char *label;
-		int *ret;
-	} lines[] = {
-		{"DTrace Restrictions", &f->sip_dtrace},
-		{"NVRAM Protections", &f->sip_nvram},
-		{"Kext Signing", &f->sip_kext},
-		{"Apple Internal", internal},
-	};
-	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-		const char *value = after_label(line, lines[i].label);
-		if (value != NULL)
-			*lines[i].ret = state_of(value);
-	}
-}
-
-/*
- * csrutil's "Debugging Restrictions" are task_for_pid()'s. For the kernel's own
- * debugger xnu (bsd/kern/kern_csr.c, csr_check()) takes unsigned kexts or Apple
- * Internal as leave.
- */
-static int kernel_debugging(const struct guest_facts *f, int internal)
-{
-	if (f->sip_kext == 0 || internal == 1)
-		return 0;
-	return f->sip_kext == 1 && internal == 0 ? 1 : -1;
-}
-
-/* SIP came with 10.11; before it nothing is restricted. */
-static bool before_sip(const char *version)
-{
-	char *end;
-	unsigned long major = strtoul(version, &end, 10);
-	if (end == version || *end != '.')
-		return false;
-	return major == 10 && strtoul(end + 1, NULL, 10) < 11;
-}
-
 static struct pl_error *parse_sip(const struct guest_output *o, struct guest_facts *f)
 {
-	struct pl_error *e = pl_strdup("", &f->sip);
-	bool custom = false;
-	int internal = -1;
-	f->sip_dtrace = f->sip_nvram = f->sip_kext = f->sip_debug = -1;
-	for (size_t i = 0; i < o->count && e == NULL; i++) {
-		if (strcmp(o->values[i].key, "csrutil") != 0)
-			continue;
-		const char *line = o->values[i].value;
-		const char *headline = after_label(line, "System Integrity Protection status");
-		if (headline != NULL)
-			e = set_headline(f, headline);
-		custom = custom || strstr(line, "Configuration") != NULL;
-		apply_line(f, &internal, line);
-	}
-	f->sip_debug = kernel_debugging(f, internal);
-	if (e == NULL && f->sip[0] == '\0' && before_sip(f->product_version)) {
-		f->sip_dtrace = f->sip_nvram = f->sip_kext = f->sip_debug = 0;
-		e = set_headline(f, "none before 10.11");
-	}
-	if (e == NULL)
-		apply_headline(f, custom);
-	return e;
+	struct csr_status s;
+	struct macos_version macos;
+	csr_status_init(&s);
+	for (size_t i = 0; i < o->count; i++)
+		if (strcmp(o->values[i].key, "csrutil") == 0)
+			csr_status_line(&s, o->values[i].value);
+	(void)macos_version_parse(f->product_version, &macos);
+	csr_status_end(&s, &macos);
+	f->sip_dtrace = s.dtrace;
+	f->sip_nvram = s.nvram;
+	f->sip_kext = s.kexts;
+	f->sip_debug = s.kernel_debugger;
+	return pl_strdup(s.headline, &f->sip);
 }
 
 /* ---- the kernel ----------------------------------------------------------------- */
