@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "orchestrator/cmd/commands.h"
+#include "orchestrator/cmd/inspect_frames.h"
 #include "orchestrator/cmd/inspect_map.h"
 #include "orchestrator/cmd/inspect_vm.h"
 #include "orchestrator/core/signature_rules.h"
@@ -36,6 +37,12 @@ static const struct row identity_rows[] = {
 	{"gzip detail", "gzip_detail"},
 	{"Decompressed", "decompressed_bytes"},
 	{"Truncated", "truncated"},
+	{NULL, NULL},
+};
+
+/* Of a core; a panic text mostly says the same. */
+static const struct row boot_args_rows[] = {
+	{"Boot args", "boot_args"},
 	{NULL, NULL},
 };
 
@@ -82,28 +89,6 @@ static const char *field(const json_t *o, const char *key, char *buf, size_t siz
 	return pl_escape_str(pl_json_str_or(o, key, ""), buf, size);
 }
 
-static void print_backtrace(FILE *out, const json_t *frames)
-{
-	char image[256], symbol[1024];
-	const json_t *f;
-	size_t i;
-
-	if (json_array_size(frames) == 0)
-		return;
-	fputs("\nBacktrace\n", out);
-	json_array_foreach(frames, i, f)
-	{
-		fprintf(out, "  %3zu  %s", i, pl_json_str_or(f, "address", ""));
-		if (json_object_get(f, "image"))
-			fprintf(out, "  %s", field(f, "image", image, sizeof image));
-		if (json_object_get(f, "symbol"))
-			fprintf(out, "  %s", field(f, "symbol", symbol, sizeof symbol));
-		if (json_object_get(f, "offset"))
-			fprintf(out, " + 0x%" PRIx64, (uint64_t)pl_json_int_or(f, "offset", 0));
-		fputc('\n', out);
-	}
-}
-
 static void print_kexts(FILE *out, const json_t *kexts)
 {
 	char id[256], version[128];
@@ -122,13 +107,15 @@ static void print_kexts(FILE *out, const json_t *kexts)
 	}
 }
 
-static void print_panic(FILE *out, const json_t *panic)
+static void print_panic(FILE *out, const json_t *doc)
 {
-	if (!panic)
-		return;
-	fputs("\nPanic\n", out);
-	print_rows(out, panic, panic_rows);
-	print_backtrace(out, json_object_get(panic, "backtrace"));
+	const json_t *panic = json_object_get(doc, "panic");
+
+	if (panic) {
+		fputs("\nPanic\n", out);
+		print_rows(out, panic, panic_rows);
+	}
+	inspect_print_backtrace(out, doc);
 	print_kexts(out, json_object_get(panic, "kexts"));
 	int64_t unknown = pl_json_int_or(panic, "lines_not_understood", 0);
 	if (unknown > 0)
@@ -188,7 +175,11 @@ static struct pl_error *print_text(FILE *out, const char *path, const json_t *do
 		pl_json_str_or(doc, "kind", "unknown"),
 		pl_format_size((uint64_t)pl_json_int_or(doc, "bytes", 0), size, sizeof size));
 	print_rows(out, doc, identity_rows);
-	print_panic(out, json_object_get(doc, "panic"));
+	if (!json_object_get(json_object_get(doc, "panic"), "boot_args"))
+		print_rows(out, doc, boot_args_rows);
+	print_panic(out, doc);
+	inspect_print_threads(out, doc);
+	inspect_print_loaded(out, doc);
 	print_memory(out, doc);
 	struct pl_error *e = inspect_print_map(out, doc);
 	print_files(out, json_object_get(doc, "files"));

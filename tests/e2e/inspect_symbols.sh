@@ -123,6 +123,25 @@ inspect --kdk "$kit" "$dir/called-bare"
 check 'a debug kit has them all' same frames frames_in "$dir/called.json"
 check 'with lines' same lines lines_in "$dir/called.json"
 
+# ---- for people ----
+"$PANICLAB" inspect -k "$kernel" -x "$kext" "$dir/called-bare" >"$dir/text" 2>"$dir/err"
+# The columns of two frames begin in the same places; file and line are in the last.
+frame() { sed -n "/^Backtrace/,/^\$/s/^ *$1  //p" "$dir/text"; }
+aligned() {
+	frame 2 | grep -q '^0x[0-9a-f]*  mach_kernel           _panic + 0x15                   /.*/kern\.c:42$' &&
+		frame 3 | grep -q '^0x[0-9a-f]*  net\.example\.Panicker  _panicker_check + 0x30          /.*/kext\.c:20$'
+}
+check 'the panicking thread is shown in columns' aligned
+check 'the other one after it' grep -q '_machine_idle + 0x' "$dir/text"
+check 'and the loaded kext' grep -qx '  0xffffff7f98e3b000 - 0xffffff7f98e3efff  net.example.Panicker 1.2.3  [0-9A-F-]*' "$dir/text"
+# A name that would clear the screen.
+nasty=$dir/$(printf 'k\033[2J')
+cp "$kernel" "$nasty"
+"$PANICLAB" inspect -k "$nasty" "$dir/called-bare" >"$dir/text" 2>"$dir/err"
+check 'file names are shown' grep -q 'mach_kernel: .*x1b.2J' "$dir/text"
+plain() { ! LC_ALL=C grep -q "$(printf '\033')" "$1"; }
+check 'but not as they are' plain "$dir/text"
+
 # ---- other people's files ----
 # The same code built elsewhere: another UUID.
 mkdir "$dir/other"
