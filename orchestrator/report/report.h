@@ -23,6 +23,8 @@
  *   facts        what the guest said of itself before the change: {product_version,
  *                build, kernel_version, xnu, variant, kernel_uuid, model, sip,
  *                interface, nic_driver}
+ *   sip          {before, during}: csr-active-config, where the run looked into the
+ *                .nvram; 0 for none
  *   boot_args    {before, during, findings: [{code, weight: note|warning|stops, subject,
  *                text, advice}]: what is known to be wrong with them}
  *   steps        [{name, reason, status: done|failed|skipped|not-reached,

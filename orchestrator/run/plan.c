@@ -12,6 +12,11 @@ static bool with_snapshot(const struct run *r)
 	return r->scenario->isolation == ISOLATION_SNAPSHOT;
 }
 
+static bool with_sip(const struct run *r)
+{
+	return r->scenario->sip == SIP_OFF;
+}
+
 static bool with_payload(const struct run *r)
 {
 	return r->scenario->payload.files_count > 0 || r->scenario->payload.kext != NULL;
@@ -61,6 +66,12 @@ static void why_lock(const struct run *r, char *out)
 {
 	(void)r;
 	SAY("one run at a time on a VM, and none on top of an unrestored one");
+}
+
+static void why_sip(const struct run *r, char *out)
+{
+	(void)r;
+	SAY("the scenario wants SIP off, and the file of a guest that is off can be edited");
 }
 
 static void why_snapshot(const struct run *r, char *out)
@@ -177,6 +188,9 @@ static void why_judge(const struct run *r, char *out)
 const struct step plan_steps[] = {
 	{"preflight", NULL, why_preflight, step_preflight, NULL, false, false},
 	{"lock", NULL, why_lock, step_lock, "a lock file in the state folder", false, false},
+	/* Before the snapshot, which carries it: so the revert and the undo cannot disagree. */
+	{"sip", with_sip, why_sip, step_sip, "csr-active-config in the .nvram, put back to the byte", false,
+		false},
 	{"snapshot", with_snapshot, why_snapshot, step_snapshot,
 		"a snapshot, reverted and deleted at the end", false, false},
 	{"power on", NULL, why_power, step_power_on, "the VM's power, put back as it was", false, false},

@@ -11,6 +11,9 @@ struct pl_error *step_snapshot(struct run *r, char *out);
 struct pl_error *step_power_on(struct run *r, char *out);
 struct pl_error *step_address(struct run *r, char *out);
 
+/* steps_nvram.c: a guest that is still off */
+struct pl_error *step_sip(struct run *r, char *out);
+
 /* steps_host.c: this host, on the way from the guest to the dump server */
 struct pl_error *step_kdumpd(struct run *r, char *out);
 struct pl_error *step_server(struct run *r, char *out);

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "orchestrator/run/undo_guest.h"
 #include "orchestrator/run/undo_host.h"
+#include "orchestrator/run/undo_nvram.h"
 
 #define SAY(...) snprintf(out, UNDO_TEXT_MAX, __VA_ARGS__)
 
@@ -161,6 +162,7 @@ const struct undo_kind *undo_find(const char *change)
 		{"snapshot", false, undo_snapshot, by_hand_snapshot},
 		{"firewall", false, undo_firewall, undo_firewall_by_hand},
 		{"kdumpd", false, undo_kdumpd, undo_kdumpd_by_hand},
+		{"nvram", false, undo_nvram, undo_nvram_by_hand},
 		{"power", true, undo_power, by_hand_power},
 		{"payload", true, undo_payload, by_hand_payload},
 		{"boot-args", true, undo_boot_args, by_hand_boot_args},

@@ -105,7 +105,7 @@ same "locks that outlive the VM: the lab is as it was"
 again
 remember
 begin_run
-read_to "[10/17] reboot"
+read_to "[11/18] reboot"
 fault rest-down
 end
 is "$STATUS" 0 "REST dies in the middle: exit 0, as the leases and vmrun do"

@@ -100,8 +100,10 @@ else
 fi
 lab_stop
 
-# SIP is on: said before anything is armed
+# SIP is on, and the guest too, so that its .nvram cannot be edited: said before anything is armed
 lab_start --sip on --core-size 1M
+vmrun start "$SIMLAB_VMX" nogui
+guest_up
 again
 fails 3 lab-failed "SIP on" "sierra: the scenario wants SIP off, and it is on" "csrutil disable" "Recovery"
 lacks "$(cat "$(run_dir)/journal.ndjson")" boot-args "... before anything is armed"

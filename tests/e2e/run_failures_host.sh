@@ -51,7 +51,7 @@ fails 3 lab-failed "no firewall tool" "$WORK/absent/socketfilterfw" "firewall"
 again
 remember
 begin_run
-read_to "[ 4/17] power on"
+read_to "[ 5/18] power on"
 first=$(basename "$(run_dir)")
 paniclab run "$WORK/lab.yaml" "$WORK/scenario.yaml" >"$WORK/out2" 2>"$WORK/err2"
 is $? 3 "a second run on the VM: exit 3"
