@@ -38,7 +38,7 @@ static struct pl_error *read_ruleset(
 	free(iptables);
 	json_decref(doc);
 	pl_proc_result_deinit(&r);
-	return pl_error_as(e, e && pl_error_kind(e) == PL_ERR_DATA ? PL_ERR_LAB : pl_error_kind(e));
+	return e && pl_error_kind(e) == PL_ERR_DATA ? pl_error_as(e, PL_ERR_LAB) : e;
 }
 
 static struct pl_error *detect(struct firewall *f, const struct pl_wait *w, enum firewall_state *ret)
