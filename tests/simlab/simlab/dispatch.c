@@ -5,6 +5,7 @@
 #include "tests/simlab/simlab/calls.h"
 #include "tests/simlab/simlab/daemon.h"
 #include "tests/simlab/simlab/firewall.h"
+#include "tests/simlab/simlab/launchctl.h"
 #include "tests/simlab/simlab/macos.h"
 #include "tests/simlab/simlab/state.h"
 #include "tests/simlab/simlab/vmrun.h"
@@ -50,6 +51,7 @@ struct entry {
 
 static const struct entry HOST[] = {
 	{"fault", fault_call},
+	{"launchctl", launchctl_call},
 	{"panic", panic_call},
 	{"socketfilterfw", firewall_call},
 	{"state", state_call},

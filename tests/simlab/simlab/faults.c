@@ -36,6 +36,8 @@ static const struct {
 	[FAULT_FIREWALL_SILENT] = {"firewall-silent", VALUE_NONE},
 	[FAULT_FIREWALL_MANAGED] = {"firewall-managed", VALUE_NONE},
 	[FAULT_STOP_LIES] = {"vmrun-stop-lies", VALUE_NONE},
+	[FAULT_KDUMPD_STAYS] = {"kdumpd-stays", VALUE_NONE},
+	[FAULT_KDUMPD_LOST] = {"kdumpd-lost", VALUE_NONE},
 	[FAULT_VM_TWIN] = {"vm-twin", VALUE_NONE},
 	[FAULT_KCSUFFIX_STRICT] = {"kcsuffix-strict", VALUE_NONE},
 	[FAULT_BOOT_PANIC] = {"boot-panic", VALUE_NONE},

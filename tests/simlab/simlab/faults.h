@@ -35,6 +35,8 @@ enum fault {
 	FAULT_FIREWALL_SILENT,  /* as without root: says done, does nothing */
 	FAULT_FIREWALL_MANAGED, /* refuses */
 	FAULT_STOP_LIES,        /* vmrun stop reports an error although the VM stops */
+	FAULT_KDUMPD_STAYS,     /* launchctl refuses to unload it, as SIP may */
+	FAULT_KDUMPD_LOST,      /* launchctl fails to load it */
 	FAULT_VM_TWIN,          /* the other VM has the same name */
 	FAULT_KCSUFFIX_STRICT,  /* no fallback to the release kernel: no boot without that of kcsuffix= */
 	FAULT_BOOT_PANIC,       /* a kernel that is no release one panics at boot ... */

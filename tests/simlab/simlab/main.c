@@ -30,6 +30,7 @@ static const char USAGE[] =
 	"\n"
 	"Faults: rest-down rest-slow=TIME no-ip stale-ip ssh-refuse host-key-changed boot-hang\n"
 	"  power-stuck vmrun-hang vmrun-leaves vmrun-in-use=N locks-linger=TIME vmrun-stop-lies vm-twin\n"
+	"  kdumpd-stays kdumpd-lost\n"
 	"  snapshot-fail delete-fail revert-fail trigger-silent nvram-silent ssh-cut firewall-silent\n"
 	"  firewall-managed dump-stop-at=BYTES dump-loss=PERCENT dump-lose-eof-ack=N\n"
 	"  no-reboot-after-panic kcsuffix-strict boot-panic kernel-hang kextcache-silent kmutil-fail\n"

@@ -264,6 +264,8 @@ struct pl_error *make_lab(struct sim *s)
 		e = firewall_create();
 	if (e == NULL)
 		e = make_stand_in("vmrun", program);
+	if (e == NULL)
+		e = make_stand_in("launchctl", program);
 	return e != NULL ? e : make_stand_in("socketfilterfw", program);
 }
 

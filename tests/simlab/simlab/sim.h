@@ -3,7 +3,7 @@
  * are just now. Owned by the daemon, which is single-threaded; the
  * daemon's working folder is the lab's, so all paths are relative to it.
  *
- *     vmrun, socketfilterfw, vmrest-password, guest_key, known_hosts, leases ...
+ *     vmrun, socketfilterfw, launchctl, vmrest-password, guest_key, known_hosts, leases ...
  *     Virtual Machines/sierra.vmwarevm/   the bundle, in Fusion's formats
  *     Virtual Machines/high-sierra.vmwarevm/   another VM's (other_vm.h)
  *     disk/       the guest's file system (what the .vmdk stands for)
@@ -114,6 +114,7 @@ struct sim {
 	pid_t guest;                 /* its first process; 0: none */
 	pid_t panic;                 /* the process that plays the panicking kernel; 0: none */
 	int64_t timers[TIMER_COUNT]; /* pl_now() values; 0: not set */
+	int kdumpd;                  /* launchd's socket for it; 0: none */
 	struct boot boot;
 	struct nvram nvram; /* the firmware's live copy; only while powered on */
 	unsigned boots;

@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/text.h"
 #include "tests/simlab/bundle_config.h"
+#include "tests/simlab/simlab/launchctl.h"
 #include "tests/simlab/simlab/other_vm.h"
 #include "tests/simlab/simlab/power.h"
 #include "tests/simlab/simlab/snapshot.h"
@@ -169,6 +170,8 @@ void state_call(struct sim *s, struct call *c)
 		e = bundle_state(&text);
 	if (e == NULL)
 		e = firewall_state(&text);
+	if (e == NULL)
+		e = launchctl_state(&text);
 	if (e == NULL)
 		e = volume_state(s, &text);
 	if (e == NULL)
