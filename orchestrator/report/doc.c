@@ -115,6 +115,21 @@ static void add(struct doc_field *f, const char *before, const char *text, const
 		snprintf(f->text + used, sizeof f->text - used, "%s%s%s", before, text, after);
 }
 
+const char *doc_finding(const json_t *finding, struct doc_field *f)
+{
+	struct doc_field weight, subject, text, advice;
+	doc_field(finding, "weight", &weight);
+	f->text[0] = '\0';
+	if (strcmp(weight.text, "warning") != 0 && strcmp(weight.text, "stops") != 0)
+		return f->text;
+	doc_field(finding, "subject", &subject);
+	doc_field(finding, "text", &text);
+	doc_field(finding, "advice", &advice);
+	char line[3 * sizeof f->text + 4];
+	snprintf(line, sizeof line, "%s %s: %s", subject.text, text.text, advice.text);
+	return pl_safe_line(line, f->text, sizeof f->text);
+}
+
 const char *doc_guest_system(const json_t *doc, struct doc_field *f)
 {
 	const json_t *facts = json_object_get(doc, "facts");

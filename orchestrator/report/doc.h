@@ -45,6 +45,9 @@ const char *doc_size(const json_t *o, const char *key, struct doc_field *f);
 /** Seconds since 1970 of "2026-01-31T23:59:59.123Z"; false if it is not such a text. */
 bool doc_time(const json_t *o, const char *key, double *ret);
 
+/** What is wrong with boot-args and what to do, of one of `findings`; "" for a mere note. */
+const char *doc_finding(const json_t *finding, struct doc_field *f);
+
 /** "macOS 10.12.6 (16G29), xnu 3789.73.8, development kernel", as much as is known. */
 const char *doc_guest_system(const json_t *doc, struct doc_field *f);
 

@@ -9,11 +9,15 @@ void html_boot_args(struct emit *w, const json_t *doc)
 	const json_t *args = json_object_get(doc, "boot_args");
 	if (!doc_has(args, "before") && !doc_has(args, "during"))
 		return;
-	struct doc_field before;
+	struct doc_field field;
 	html_section(w, "Boot-args");
 	html_facts(w);
-	html_fact_text(w, "Before", doc_field(args, "before", &before)[0] == '\0' ? "(none)" : before.text);
+	html_fact_text(w, "Before", doc_field(args, "before", &field)[0] == '\0' ? "(none)" : field.text);
 	html_fact(w, "During the run", args, "during");
+	const json_t *findings = json_object_get(args, "findings");
+	for (size_t i = 0; i < json_array_size(findings) && i < DOC_ROWS_MAX; i++)
+		if (doc_finding(json_array_get(findings, i), &field)[0] != '\0')
+			html_fact_text(w, "Warning", field.text);
 	html_facts_end(w);
 	html_section_end(w);
 }

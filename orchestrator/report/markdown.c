@@ -163,6 +163,10 @@ static void boot_args(struct emit *w, const json_t *doc)
 	emit(w, "\n## Boot-args\n\n");
 	item(w, "Before", args, "before");
 	item(w, "During the run", args, "during");
+	const json_t *findings = json_object_get(args, "findings");
+	struct doc_field finding;
+	for (size_t i = 0; i < json_array_size(findings) && i < DOC_ROWS_MAX; i++)
+		item_text(w, "Warning", doc_finding(json_array_get(findings, i), &finding));
 }
 
 static void restored(struct emit *w, const json_t *doc)

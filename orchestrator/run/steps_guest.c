@@ -45,9 +45,18 @@ static struct pl_error *check_sip(const struct run *r)
 		what = "SIP restricts kexts, so an unsigned one will not load";
 	if (what == NULL)
 		return NULL;
-	return pl_error_hint(pl_error_at(pl_error_new(PL_ERR_GUEST, "%s", what), "%s", r->cfg->name),
-		"boot the guest into Recovery (Cmd-R), run `csrutil disable` in Terminal, shut it down, and "
-		"run again");
+	struct pl_buf vmx;
+	pl_buf_init(&vmx, STEP_TEXT_MAX);
+	struct pl_error *quoting = pl_shell_quote(r->vm.vmx, &vmx);
+	struct pl_error *e = pl_error_hint(
+		pl_error_at(pl_error_new(PL_ERR_GUEST, "%s", what), "%s", r->cfg->name),
+		"with the guest off, `paniclab nvram %s set csr-active-config disable --macos %s`; or boot "
+		"it "
+		"into Recovery (Cmd-R), run `csrutil disable` in Terminal, shut it down; then run again",
+		quoting == NULL ? pl_buf_text(&vmx) : "VM.vmwarevm", f->product_version);
+	pl_error_free(quoting);
+	pl_buf_deinit(&vmx);
+	return e;
 }
 
 static const char *kcsuffix(enum scenario_kernel k)

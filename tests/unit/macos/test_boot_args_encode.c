@@ -52,6 +52,10 @@ static void test_no_dump(void **state)
 	(void)state;
 	struct boot_args_wish w = {.dump = DUMP_NONE};
 	encoded("debug=0x102001 -v", &w, "debug=0x102001 -v");
+	/* Bits that are wanted as they are stay as they are written. */
+	w.keepsyms = true;
+	encoded("debug=0504", &w, "debug=0504 keepsyms=1");
+	encoded("", &w, "keepsyms=1");
 	w.wait_for_debugger = true;
 	w.keepsyms = true;
 	w.serial = true;

@@ -87,6 +87,10 @@ static void test_headline(void **state)
 	assert_int_equal(denied(&s, 0x6f, 0), 0x6f);
 	s = status(sierra, HEAD "unknown.\n");
 	assert_int_equal(denied(&s, 0x6f, 0x6f), 0);
+	/* With a custom configuration it says nothing of a line that is missing. */
+	s = status(sierra,
+		HEAD "enabled (Custom Configuration).\n\nConfiguration:\n\tNVRAM Protections: disabled\n");
+	assert_int_equal(denied(&s, 0x60, 0x20), 0);
 	s = status(sierra, "csrutil: command not found\n");
 	assert_string_equal(s.headline, "");
 	assert_int_equal(denied(&s, 0x28, 0x28), 0);

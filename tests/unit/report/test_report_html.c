@@ -63,6 +63,9 @@ static void shows_the_whole_run(void **state)
 		"MiB</td><td class=\"good\">complete</td>",
 		"Before</th><td class=\"mono\">-v keepsyms=1<",
 		"kdp_match_name=en0 wdt=-1<",
+		"Warning</th><td class=\"mono\">the NIC (AppleVmxnet3Ethernet) is one over which no kernel "
+		"is "
+		"known to dump: use e1000e<",
 		"take a snapshot<br><span class=\"dim\">isolation: snapshot</span>",
 		"Sent again</th><td class=\"mono\">3<",
 		"QF1BQ2L5HPN7T8V0AKB3ZJ4MRWX6YE9C",

@@ -12,6 +12,9 @@ static void shows_the_run(void **state)
 	assert_has(text, "\n- Scenario: `panicker-double-free`\n");
 	assert_has(text, "\n| 0 | `_handle_debugger_trap` | `mach_kernel` | `0xffffff800d1aeafd` |\n");
 	assert_has(text, "```text\npanic(cpu 0 caller");
+	assert_has(text, "- Warning: `the NIC (AppleVmxnet3Ethernet) is one over which no kernel is known to "
+			 "dump: use e1000e`\n");
+	assert_has_not(text, "has no 0x4000");
 	assert_has(text, "| `core` | `core/kernel.core` | `812.0 MiB` | `complete` | `unpacked` |\n");
 	assert_has(text,
 		"\n## Debugger\n\n- Program: `/usr/bin/lldb-14`\n- Kernel: `/kits/kernel.development`\n");
