@@ -43,8 +43,8 @@ size_t boot_args_count(const char *args, const char *key);
 /**
  * The number that the kernel makes of a word, in 32 bits: decimal, 0x, 0b (small
  * letters) or octal with a leading 0, a minus sign, k, m or g for powers of 1024,
- * and 1 for a key without a value. False if it is none; then *ret is what the
- * kernel stores instead, its first three letters.
+ * and 1 for a key without a value (older kernels pass over such a word). False if it is none; then *ret is
+ * what the kernel stores instead, its first three letters.
  */
 bool boot_arg_number(const struct boot_arg *a, uint32_t *ret);
 
