@@ -148,13 +148,18 @@ static struct pl_error *save(const char *path, json_t *all)
 }
 
 /* What run.sh has measured before. */
-static void add_inflate(const struct bench *b, json_t *all)
+/* What the parts that are shell scripts have left. */
+static void add_scripts(const struct bench *b, json_t *all)
 {
-	char path[600];
-	snprintf(path, sizeof(path), "%s/inflate.json", b->dir);
-	json_t *o = json_load_file(path, 0, NULL);
-	if (o)
-		(void)json_object_set_new(all, "inflate", o);
+	static const char *const names[] = {"inflate", "extract"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char path[1024];
+		snprintf(path, sizeof(path), "%s/%s.json", b->dir, names[i]);
+		json_t *o = json_load_file(path, 0, NULL);
+		if (o)
+			(void)json_object_set_new(all, names[i], o);
+	}
 }
 
 static struct pl_error *run(const struct bench *b, const struct arguments *a)
@@ -163,7 +168,7 @@ static struct pl_error *run(const struct bench *b, const struct arguments *a)
 	struct pl_error *first = NULL;
 	json_t *all = json_object();
 	(void)json_object_set_new(all, "machine", about_machine(b));
-	add_inflate(b, all);
+	add_scripts(b, all);
 	for (size_t i = 0; i < PARTS; i++) {
 		char line[512];
 		if (a->only && strcmp(a->only, parts[i].name) != 0)

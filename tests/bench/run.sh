@@ -1,8 +1,8 @@
 #!/bin/sh
 # Speed: sh tests/bench/run.sh BUILD [--quick] [--json FILE] [--only PART]
 #
-# Parts: see the table in main.c; inflate.sh, where there is one, is the part
-# "inflate". Everything that is written goes below TMPDIR: have it on the disk
+# Parts: see the table in main.c; inflate.sh and extract.sh are the parts "inflate" and
+# "extract". Everything that is written goes below TMPDIR: have it on the disk
 # that is to be measured. --quick tries everything in a minute or two; its
 # figures are worth little.
 #
@@ -48,18 +48,24 @@ trap tidy EXIT
 trap 'exit 130' INT TERM
 
 status=0
-# Not quick, hence not in a quick run unless asked for. Its figures join the others.
-if [ -f "$here/inflate.sh" ] && [ "${only:-${quick:-inflate}}" = inflate ]; then
-	echo '== inflate: unpacking, library by library'
-	sh "$here/inflate.sh" "$build" --json "$work/inflate.json" || status=$?
+# The parts that are scripts: not in a quick run unless asked for. Their figures join the others.
+script=
+for part in inflate extract; do
+	[ "$only" != $part ] || script=$part
+	[ "${only:-${quick:-$part}}" = $part ] || continue
+	echo "== $part.sh"
+	flag=
+	[ -z "$quick" ] || [ $part = inflate ] || flag=--quick
+	# shellcheck disable=SC2086 # a flag or none
+	sh "$here/$part.sh" "$build" $flag --json "$work/$part.json" || status=$?
 	echo
-fi
-if [ "$only" != inflate ]; then
+done
+if [ -z "$script" ]; then
 	"$build/bench" "$build" "$work" "$@" &
 	child=$!
 	wait "$child" || status=$?
 	child=
 elif [ -n "$json" ] && [ "$status" -eq 0 ]; then
-	cp "$work/inflate.json" "$json"
+	cp "$work/$script.json" "$json"
 fi
 exit "$status"

@@ -4,8 +4,8 @@
  *   bench-inflate libraries                   names what the build can decode with
  *   bench-inflate make CORE MIB OUT           a file like a core, with pages of CORE
  *   bench-inflate decode LIBRARY GZ [OUT]     as core/gunzip does; OUT is written sparse
- *   bench-inflate time COMMAND ARGUMENT...    its seconds: by the clock, and of the processor; its
- *                                             output is dropped
+ *   bench-inflate time COMMAND ARGUMENT...    its seconds: by the clock, and of the processor; the
+ *                                             most memory, in KiB; its output is dropped
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +24,11 @@
 #include "base/sparse.h"
 
 #define PAGE ((size_t)4096)
+#ifdef __APPLE__
+#define RSS_UNIT 1024 /* bytes there, KiB elsewhere */
+#else
+#define RSS_UNIT 1
+#endif
 #ifndef IN_SIZE
 #define IN_SIZE ((size_t)128 << 10)
 #define OUT_SIZE ((size_t)256 << 10)
@@ -230,7 +235,7 @@ static int seconds(char **argv)
 	double took = now() - start;
 	if (getrusage(RUSAGE_CHILDREN, &use) < 0)
 		return fail("getrusage");
-	printf("%.3f\t%.3f\n", took, of(use.ru_utime) + of(use.ru_stime));
+	printf("%.3f\t%.3f\t%ld\n", took, of(use.ru_utime) + of(use.ru_stime), use.ru_maxrss / RSS_UNIT);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
