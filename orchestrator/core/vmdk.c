@@ -331,12 +331,11 @@ static struct pl_error *open_extent(struct disk *k, size_t n)
 }
 
 static struct pl_error *read_flat(const struct disk *k, const struct vmdk_extent *x, uint64_t at, void *data,
-	size_t size, enum vmdk_grain *found)
+	size_t *size, enum vmdk_grain *found)
 {
-	size_t got;
-	struct pl_error *e = pl_fs_read_at(k->extent_fd, x->offset + at, data, size, &got);
+	struct pl_error *e = pl_fs_read_at(k->extent_fd, x->offset + at, data, *size, size);
 
-	*found = got == size ? VMDK_GRAIN_DATA : VMDK_GRAIN_BAD;
+	*found = *size > 0 ? VMDK_GRAIN_DATA : VMDK_GRAIN_BAD;
 	return e;
 }
 
@@ -357,7 +356,7 @@ static struct pl_error *read_disk(
 	if (e || x->type == VMDK_ZERO)
 		return e;
 	if (x->type == VMDK_FLAT)
-		return read_flat(k, x, at, data, *size, found);
+		return read_flat(k, x, at, data, size, found);
 	*found = VMDK_GRAIN_BAD; /* where its header has less than the description */
 	return at < k->sparse.size ? vmdk_sparse_read(&k->sparse, at, data, size, found) : NULL;
 }

@@ -20,7 +20,7 @@
 #define DEFLATE 1
 
 /* The format says 128 sectors by default and 512 entries always. */
-#define GRAIN_MAX 4096
+#define GRAIN_MAX 2048
 #define ENTRIES_MAX 4096
 #define MARKER 12 /* before a compressed grain: u64 its first sector, u32 bytes that follow */
 #define NONE UINT64_MAX
@@ -237,7 +237,6 @@ struct pl_error *vmdk_sparse_read(
 	struct vmdk_sparse *s, uint64_t at, void *data, size_t *size, enum vmdk_grain *ret)
 {
 	uint64_t number = at / s->grain, within = at % s->grain, place = 0;
-	size_t got = 0;
 
 	if (*size > s->grain - within)
 		*size = (size_t)(s->grain - within);
@@ -252,8 +251,8 @@ struct pl_error *vmdk_sparse_read(
 			memcpy(data, s->plain + within, *size);
 		return e;
 	}
-	e = pl_fs_read_at(s->fd, place + within, data, *size, &got);
-	if (!e && got < *size)
+	e = pl_fs_read_at(s->fd, place + within, data, *size, size);
+	if (*size == 0)
 		*ret = VMDK_GRAIN_BAD;
 	return e;
 }

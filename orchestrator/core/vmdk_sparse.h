@@ -4,7 +4,7 @@
  * Little-endian. Nothing in it is believed: tables are read as they are needed, and what
  * lies past the end of the file is VMDK_GRAIN_BAD.
  *
- * Memory: one table (at most 16 KiB) and, if it is compressed, one grain (at most 2 MiB)
+ * Memory: one table (at most 16 KiB) and, if it is compressed, one grain (at most 1 MiB)
  * and its compressed data.
  */
 #ifndef CORE_VMDK_SPARSE_H
@@ -49,7 +49,8 @@ void vmdk_sparse_close(struct vmdk_sparse *s); /* not the fd */
 
 /**
  * Reads from `at` (less than s->size) up to *size bytes, at least one, but not past the
- * grain's end; *size is then their number. With VMDK_GRAIN_DATA only they are in data.
+ * grain's end; *size is then their number. With VMDK_GRAIN_DATA only they are in data, and
+ * with VMDK_GRAIN_BAD there are none.
  */
 struct pl_error *vmdk_sparse_read(
 	struct vmdk_sparse *s, uint64_t at, void *data, size_t *size, enum vmdk_grain *ret) PL_MUST_USE;
