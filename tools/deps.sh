@@ -12,7 +12,7 @@ debian() {
 		libisal-dev liblz4-dev libmicrohttpd-dev openssh-server openssh-client'
 	if [ "$purpose" = all ]; then
 		wanted="$wanted libcmocka-dev curl gzip file iproute2 jq nftables openssl tidy lldb-14 python3-lldb-14 llvm-14
-			lld-14 clang clang-format clang-tidy libclang-rt-dev cppcheck gdisk qemu-utils lz4 shellcheck dash mandoc"
+			lld-14 clang clang-format clang-tidy libclang-rt-dev cppcheck gdb gdisk qemu-utils lz4 shellcheck dash mandoc"
 	fi
 	missing=
 	for p in $wanted; do

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "orchestrator/cmd/commands.h"
+#include "orchestrator/cmd/inspect_debugger.h"
 #include "orchestrator/cmd/inspect_frames.h"
 #include "orchestrator/cmd/inspect_map.h"
 #include "orchestrator/cmd/inspect_vm.h"
@@ -201,6 +202,15 @@ static const char **values(const struct cmd_input *in, const char *name)
 	return list;
 }
 
+static struct pl_error *show(struct cmd_env *env, const char *path, json_t *doc)
+{
+	struct pl_error *e = inspect_vm_add(path, doc);
+
+	if (!e && env->json)
+		return cmd_print_json(env, doc);
+	return e ? e : print_text(env->out, path, doc);
+}
+
 static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int *exit_code)
 {
 	struct pl_wait wait = {PL_TIME_FOREVER, env->cancel};
@@ -208,9 +218,12 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 	struct inspect_options o = {.log = &env->log};
 	char *rules = NULL;
 	json_t *doc = NULL;
+	bool debugger;
 
 	(void)exit_code;
-	struct pl_error *e = rules_path ? signature_rules_load(rules_path, &rules) : NULL;
+	struct pl_error *e = inspect_debugger_asked(in, &debugger);
+	if (!e && rules_path)
+		e = signature_rules_load(rules_path, &rules);
 	o.rules = rules;
 	o.kernels = values(in, "kernel");
 	o.kexts = values(in, "kext");
@@ -219,16 +232,14 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 		e = pl_error_nomem();
 	if (!e)
 		e = inspect_file_with(cmd_arg(in, 0), &o, &wait, &doc);
+	if (!e && debugger)
+		e = inspect_debugger_run(env, in, &o, doc);
+	else if (!e)
+		e = show(env, cmd_arg(in, 0), doc);
 	free(rules);
 	free(o.kernels);
 	free(o.kexts);
 	free(o.kits);
-	if (!e)
-		e = inspect_vm_add(cmd_arg(in, 0), doc);
-	if (!e && env->json)
-		e = cmd_print_json(env, doc);
-	else if (!e)
-		e = print_text(env->out, cmd_arg(in, 0), doc);
 	json_decref(doc);
 	return e;
 }
@@ -238,6 +249,9 @@ static const struct cmd_option options[] = {
 		"the kernel that panicked, or its dSYM: its symbols name addresses; repeatable"},
 	{"kext", 'x', "FILE", "the same of a kext, also as a .kext bundle; repeatable"},
 	{"kdk", 0, "DIR", "a Kernel Debug Kit that has them; repeatable"},
+	{"debugger", 0, "NAME", "write the commands with which lldb or gdb opens this core"},
+	{"output", 'o', "FILE", "write them to FILE, not to standard output"},
+	{"open", 0, NULL, "open the core in the debugger, by default lldb"},
 	{"rules", 0, "FILE", "rules for naming panics, before those that are built in"},
 	{0},
 };
@@ -249,6 +263,7 @@ const struct cmd cmd_inspect = {
 	.example = "paniclab inspect core-xnu-7195.gz\n"
 		   "paniclab inspect --json Kernel_2024-01-31_mac.panic\n"
 		   "paniclab inspect --kdk KDK_10.15.7_19H2.kdk --kext My.kext core\n"
+		   "paniclab inspect --debugger lldb --kdk KDK_10.15.7_19H2.kdk --open core\n"
 		   "paniclab inspect --rules own.rules serial.log",
 	.options = options,
 	.min_args = 1,

@@ -68,8 +68,9 @@ struct value {
 	bool of_kext; /* the line is for each kext */
 	const char *path;
 	bool raw; /* gdb takes it without quotes */
-	bool number;
-	uint64_t address;
+	bool hex;
+	bool decimal;
+	uint64_t number;
 };
 
 static struct value path_value(const char *path, bool there)
@@ -95,9 +96,9 @@ static struct value find_kext_value(const struct debugger_kext *x, const char *n
 	else if (strcmp(name, "kext_without_dsym") == 0)
 		v = path_value(x->path, !x->dsym);
 	else if (strcmp(name, "kext_slide") == 0)
-		v = (struct value){.there = true, .number = true, .address = x->slide};
+		v = (struct value){.there = true, .hex = true, .number = x->slide};
 	else if (strcmp(name, "kext_code") == 0)
-		v = (struct value){.there = true, .number = true, .address = x->code};
+		v = (struct value){.there = true, .hex = true, .number = x->code};
 	v.of_kext = true;
 	return v;
 }
@@ -119,6 +120,8 @@ static struct value find_value(
 		return path_value(s->kernel_dsym, s->kernel);
 	if (strcmp(name, "kernel_without_dsym") == 0)
 		return path_value(s->kernel, !s->kernel_dsym);
+	if (strcmp(name, "thread") == 0)
+		return (struct value){.there = s->thread > 1, .decimal = true, .number = s->thread};
 	if (strcmp(name, "macros") == 0)
 		return lldb ? (struct value){.there = s->has_macros} : raw_value(s->macros);
 	return (struct value){
@@ -127,8 +130,10 @@ static struct value find_value(
 
 static struct pl_error *put_value(const struct debugger_session *s, const struct value *v, struct pl_buf *out)
 {
-	if (v->number)
-		return pl_buf_printf(out, "0x%" PRIx64, v->address);
+	if (v->hex)
+		return pl_buf_printf(out, "0x%" PRIx64, v->number);
+	if (v->decimal)
+		return pl_buf_printf(out, "%" PRIu64, v->number);
 	if (!v->path)
 		return NULL;
 	return debugger_quote(s->kind == DEBUGGER_LLDB ? DEBUGGER_QUOTE_LLDB

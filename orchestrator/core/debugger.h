@@ -10,6 +10,7 @@
  *   kernel, kernel_dsym, kernel_without_dsym
  *   kext, kext_dsym, kext_without_dsym      of each kext
  *   kext_slide, kext_code                   "0xffffff7f98e3b000"
+ *   thread                                  the number of the one that panicked, when not the first
  *   macros, has_macros                      kgmacros' path; nothing, but there when they are
  *
  * Paths are quoted as the debugger's command wants it, see debugger_quote().
@@ -51,6 +52,7 @@ struct debugger_session {
 	char *kernel_dsym;
 	char *macros;    /* gdb: kgmacros */
 	bool has_macros; /* lldb: the kernel's dSYM has scripts */
+	size_t thread;   /* the one that panicked, from 1 on; 0: not known */
 	struct debugger_kext *kexts;
 	size_t kext_count;
 };

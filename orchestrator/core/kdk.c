@@ -171,7 +171,7 @@ static struct pl_error *add_kernels(
 {
 	struct folder f;
 	char *dir = NULL;
-	struct pl_error *e = pl_asprintf(&dir, "%s/%s", k->path, below);
+	struct pl_error *e = pl_asprintf(&dir, "%s%s%s", k->path, below[0] ? "/" : "", below);
 
 	if (e || !folder_is(dir) || !(below[0] == '\0' || kdk_holds(k, dir))) {
 		free(dir);

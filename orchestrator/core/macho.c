@@ -115,6 +115,26 @@ bool macho_segment_decode(struct macho_cmd c, struct macho_segment *ret)
 	return pl_reader_ok(r);
 }
 
+bool macho_section_find(struct macho_cmd c, const char *name, uint64_t *address)
+{
+	struct pl_reader *r = &c.body;
+	bool wide = c.cmd == MACHO_LC_SEGMENT_64;
+
+	pl_read_skip(r, 16 + (wide ? 4 * 8 : 4 * 4) + 8); /* name, places, maxprot, initprot */
+	uint32_t count = pl_read_u32(r);
+	pl_read_skip(r, 4); /* flags */
+	for (uint32_t i = 0; i < count && pl_reader_ok(r); i++) {
+		char section[17];
+		read_name(r, section);
+		pl_read_skip(r, 16); /* its segment's name */
+		*address = wide ? pl_read_u64(r) : pl_read_u32(r);
+		pl_read_skip(r, wide ? 8 + 8 * 4 : 4 + 7 * 4);
+		if (pl_reader_ok(r) && strcmp(section, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool macho_uuid_decode(struct macho_cmd c, uint8_t ret[16])
 {
 	const uint8_t *p = pl_read_bytes(&c.body, 16);

@@ -90,6 +90,9 @@ struct macho_segment {
 
 /* Each takes a copy of the command; false when it is too short for its fields. */
 bool macho_segment_decode(struct macho_cmd c, struct macho_segment *ret);
+/** The address of that section of a segment's command; false when it has none such. */
+bool macho_section_find(struct macho_cmd c, const char *name, uint64_t *address);
+
 bool macho_uuid_decode(struct macho_cmd c, uint8_t ret[16]);
 
 struct macho_note {

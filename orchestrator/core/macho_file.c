@@ -27,6 +27,7 @@ static void take(struct macho_part *p, const struct macho_cmd *cmd)
 	p->dwarf = p->dwarf || strcmp(s.name, "__DWARF") == 0;
 	if (strcmp(s.name, "__TEXT") == 0) {
 		p->text = s.vmaddr;
+		p->code = macho_section_find(*cmd, "__text", &p->code) ? p->code : s.vmaddr;
 		p->has_text = true;
 	}
 }

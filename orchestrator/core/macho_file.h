@@ -26,6 +26,7 @@ struct macho_part {
 	uint64_t segments;
 	bool has_text;
 	uint64_t text;      /* __TEXT's address */
+	uint64_t code;      /* that of its __text section; without one, text */
 	bool kernel;        /* has a __KLD segment, as only kernels have */
 	bool dwarf;         /* has a __DWARF segment, as dSYMs have */
 	const char *broken; /* what is wrong with the load commands, or NULL */

@@ -45,10 +45,11 @@
  *                signature_title, signature_class, loaded_kexts: [{id, version}], last_loaded_kext};
  *                absent: core's own `panic` is used
  *   panic_text   the panic log as the kernel wrote it
- *   debugger     what lldb made of the core: {program, status: ok|failed|absent, detail, kernel, kexts: how
- * many it was given, kit: the debug kit that they are from, commands, log: relative paths, backtrace:
- * [{frame: 0.., address, image, symbol, offset, source, text}]}; absent: it was not asked restored {complete,
- * left: [{what, by_hand}]}
+ *   debugger     what lldb made of the core: {program, status: ok|failed|absent,
+ *                detail, kernel, kexts: how many it was given, kit: the debug kit that
+ *                they are from, commands, log: relative paths, backtrace: [{frame: 0..,
+ *                address, image, symbol, offset, source, text}]}; absent: not asked
+ *   restored     {complete, left: [{what, by_hand}]}
  *
  * Most of the text comes from a guest that has just crashed: it is hostile.
  * Control bytes are shown as \xNN; HTML and Markdown are escaped; links are

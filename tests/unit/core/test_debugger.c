@@ -99,6 +99,7 @@ static void opens_a_core_with_all_there_is(void **state)
 		.kernel = "/kernel",
 		.kernel_dsym = "/d/kernel",
 		.has_macros = true,
+		.thread = 3,
 		.kexts = kexts,
 		.kext_count = 2};
 
@@ -108,13 +109,13 @@ static void opens_a_core_with_all_there_is(void **state)
 					  "target modules add \"/k/B\"\n"
 					  "target modules load --file \"/k/A\" --slide 0xffffff7f98e3b000\n"
 					  "target modules load --file \"/k/B\" --slide 0x1000\n"
-					  "bt\npaniclog\nshowcurrentstacks\n");
+					  "thread select 3\nbt\npaniclog\nshowcurrentstacks\n");
 }
 
 static void leaves_out_what_is_not_there(void **state)
 {
 	(void)state;
-	struct debugger_session s = {.core = "/c", .kernel = "/kernel"};
+	struct debugger_session s = {.core = "/c", .kernel = "/kernel", .thread = 1};
 
 	assert_string_equal(commands(&s), "settings set target.load-script-from-symbol-file true\n"
 					  "target create --core \"/c\" \"/kernel\"\nbt\n");

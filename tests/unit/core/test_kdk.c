@@ -97,6 +97,7 @@ static void reads_the_volume_of_older_kits(void **state)
 	assert_string_equal(k.build, "");
 	assert_string_equal(k.macros, kit_path("vol/kgmacros"));
 	assert_string_equal(kernel("mach_kernel")->variant, "release");
+	assert_string_equal(kernel("mach_kernel")->binary.path, kit_path("vol/mach_kernel"));
 	assert_string_equal(kernel("DEBUG_Kernel/mach_kernel")->variant, "debug");
 	assert_null(kdk_read_kexts(&k, &forever));
 	assert_int_equal(k.kext_count, 1);
