@@ -107,7 +107,7 @@ static bool is_name(struct panic_piece s)
 static bool frame_in_kext(struct panic_piece rest, struct panic_piece *image, uint64_t *offset)
 {
 	return take_until(&rest, " + ", image) && is_name(*image) && memchr(image->p, '.', image->len) &&
-	       !panic_piece_starts(rest, "0x") && panic_piece_number(&rest, 10, offset) && rest.len == 0;
+	       panic_piece_number(&rest, 10, offset) && rest.len == 0;
 }
 
 /* "image : symbol + 0xoff", each part optional; anything else is another writer's. */

@@ -176,6 +176,15 @@ static void ignores_the_progress_of_a_dump(void **state)
 	assert_string_equal(p.not_understood[0], "100.5");
 }
 
+static void knows_the_table_of_threads(void **state)
+{
+	(void)state;
+	parse("panic(cpu 1 caller 0x1): x\nTotal cpu_usage: 52298211\nThread task pri cpu_usage\n"
+	      "0xfffffe200ad3a7a8 kernel_task 81 463\n0xf4fffe186a31e560 deleted 20 7801\n\n"
+	      "0xfffffe200ad3a7a8 kernel_task 81 463\n");
+	assert_int_equal(p.lines_unknown, 1); /* below the table it is nothing */
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_teardown(f, done)
@@ -187,6 +196,7 @@ int main(void)
 		T(reads_kexts_as_all_releases_list_them),
 		T(knows_reports_in_json),
 		T(ignores_the_progress_of_a_dump),
+		T(knows_the_table_of_threads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

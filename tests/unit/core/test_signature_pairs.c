@@ -44,13 +44,14 @@ static void sign(const char *text, struct signature *ret)
 	"0xffffff81f5aa0c40 : 0xffffff80" base "100333 mach_kernel : " h "\n"
 
 /* A kext of the user's under a kernel without symbols, at this address with these offsets. */
+#define KEXT_LIST(at, id)                                                                                    \
+	"      Kernel Extensions in backtrace:\n         " id                                                \
+	"(1.4)[AAAA1111-2222-3333-8444-5555AAAA6666]@0xffffff7f" at "0000->0xffffff7f" at "9fff\n"
 #define KEXT_FRAMES(at, id, one, two)                                                                        \
 	"0xffffff81f5aa0b40 : 0xffffff801a4dab12 \n"                                                         \
 	"0xffffff81f5aa0bc0 : 0xffffff7f" at one " \n"                                                       \
 	"0xffffff81f5aa0c00 : 0xffffff7f" at two " \n"                                                       \
-	"0xffffff81f5aa0fb0 : 0xffffff801a5ed5e4 \n"                                                         \
-	"      Kernel Extensions in backtrace:\n         " id                                                \
-	"(1.4)[AAAA1111-2222-3333-8444-5555AAAA6666]@0xffffff7f" at "0000->0xffffff7f" at "9fff\n"
+	"0xffffff81f5aa0fb0 : 0xffffff801a5ed5e4 \n" KEXT_LIST(at, id)
 
 #define TAIL(process, build, uptime)                                                                         \
 	"\nBSD process name corresponding to current thread: " process "\n\nMac OS version:\n" build         \
@@ -66,6 +67,9 @@ static void sign(const char *text, struct signature *ret)
 	PANIC("0", "0xffffff7f9a4021f0", "\"slot 7 lost\"@/a/ring.cpp:12")                                   \
 	TRACE("0") KEXT_FRAMES("9a40", "org.example.ring", "21f0", "1abc")
 #define TRAP(at, type) PANIC("0", "0xffffff801a0dac00", "Kernel trap at " at ", " type ", registers:")
+
+#define KEXT_TRAP TRAP("0xffffff7f9a4021f0", "type 14=page fault")
+#define CALLER "0x2 : 0xffffff7f9a401abc \n" KEXT_LIST("9a40", "org.example.ring")
 
 static const struct pair same[] = {
 	{"another slide", PLAIN,
@@ -154,6 +158,8 @@ static const struct pair same[] = {
 			KERNEL_FRAMES("1a", F, G, H),
 		PANIC("1", "0x2", "Double fault at 0xffffff800c100111, registers: @t.c:9") TRACE12("1")
 			KERNEL_FRAMES("0c", F, G, H)},
+	{"an excerpt without the frame that trapped", KEXT_TRAP "0x1 : 0xffffff7f9a4021f0 \n" CALLER,
+		KEXT_TRAP CALLER},
 	{"launchd's death in both wordings", PANIC("0", "0x1", "\"launchd died\\nState\"@/a/exit.c:1"),
 		PANIC("2", "0x7", "initproc exited -- exit reason namespace 2 @exit.c:4")
 			TRACE("2") "0x1 : 0x7 mach_kernel : _proc_exit + 0x1\n"},
