@@ -32,6 +32,9 @@ struct panic_parser {
 	bool wrapped;                 /* the line before was the kernel version */
 	bool split;                   /* "dependency:" alone: the rest is on the next line */
 	bool over;                    /* another panic starts: another report */
+	char *half;                   /* a frame that a mail may have wrapped: the line, or NULL */
+	size_t half_frame;            /* where it is in t->frames; PANIC_FRAMES_MAX: it was not kept */
+	bool half_noise;              /* it is no whole frame without the next line */
 	struct panic_kext *placeless; /* the kext of the line before, whose address is on this one */
 };
 
@@ -44,6 +47,9 @@ struct pl_error *panic_take_line(
 
 /** The same; what was not understood is noted. */
 struct pl_error *panic_take_or_note(struct panic_parser *p, struct panic_piece line) PL_MUST_USE;
+
+/** At the end of the text: what waited for another line. */
+void panic_take_end(struct panic_parser *p);
 
 /** Where "panic(cpu N" begins in the line, noise before it or not; NULL if nowhere. */
 const char *panic_first_line(struct panic_piece line);

@@ -180,6 +180,57 @@ static bool is_own_frame(const struct panic_parser *p, const struct panic_frame 
 	return f->frame > last && f->frame - last < STACK_SIZE;
 }
 
+/* "0xFRAME : 0xADDR", "... image :" or "... symbol +": the rest may be on the next line. */
+static bool may_go_on(const struct panic_frame *f, struct panic_piece line)
+{
+	char last = line.len > 0 ? line.p[line.len - 1] : '\0';
+
+	if (f->noise)
+		return (last == ':' || last == '+') && line.len > 1 && line.p[line.len - 2] == ' ';
+	return !f->symbol && !f->image && isxdigit((unsigned char)last);
+}
+
+/* Forgets the half of a frame; what is no frame without another half was not understood. */
+static void drop_half(struct panic_parser *p)
+{
+	if (p->half && p->half_noise)
+		note_unknown(p, (struct panic_piece){p->half, strlen(p->half)});
+	free(p->half);
+	p->half = NULL;
+}
+
+void panic_take_end(struct panic_parser *p)
+{
+	drop_half(p);
+}
+
+/* The other half of the line before: "image : _symbol + 0xoff", or what lacks of it. */
+static struct pl_error *take_half(struct panic_parser *p, struct panic_piece line, bool *is)
+{
+	struct panic_frame f = {0};
+	char *joined = NULL;
+
+	*is = false;
+	if (!p->half || line.len == 0 || (!p->half_noise && panic_piece_starts(line, "0x")))
+		return NULL;
+	if (asprintf(&joined, "%s %.*s", p->half, (int)line.len, line.p) < 0)
+		return pl_error_nomem();
+	struct pl_error *e = panic_frame_parse((struct panic_piece){joined, strlen(joined)}, &f, is);
+	free(joined);
+	if (e || !*is)
+		return e;
+	*is = !f.noise && f.image && f.symbol && *f.symbol == '_';
+	if (*is && p->half_frame < p->t->frame_count) {
+		struct panic_frame *old = &p->t->frames[p->half_frame];
+		panic_frame_deinit(old);
+		*old = f;
+	} else {
+		panic_frame_deinit(&f);
+	}
+	p->half_noise = p->half_noise && !*is;
+	return NULL;
+}
+
 static struct pl_error *take_frame(struct panic_parser *p, struct panic_piece line, bool *is)
 {
 	struct panic_text *t = p->t;
@@ -188,11 +239,17 @@ static struct pl_error *take_frame(struct panic_parser *p, struct panic_piece li
 
 	if (e || !*is)
 		return e;
-	if (f.noise)
+	bool own = is_own_frame(p, &f) && t->frame_count < PANIC_FRAMES_MAX;
+	if (may_go_on(&f, line)) {
+		e = panic_piece_dup(line, &p->half);
+		p->half_frame = own ? t->frame_count : PANIC_FRAMES_MAX;
+		p->half_noise = f.noise;
+	} else if (f.noise) {
 		note_unknown(p, line);
-	if (!is_own_frame(p, &f) || t->frame_count == PANIC_FRAMES_MAX) {
+	}
+	if (e || !own) {
 		panic_frame_deinit(&f);
-		return NULL;
+		return e;
 	}
 	void *grown = grow(t->frames, t->frame_count, sizeof f);
 	if (!grown) {
@@ -370,6 +427,7 @@ static void forget(struct panic_parser *p)
 	*t = empty;
 	free(p->task);
 	p->task = NULL;
+	drop_half(p);
 	p->next = NULL;
 	p->foreign = false;
 }
@@ -465,14 +523,19 @@ struct pl_error *panic_take_line(struct panic_parser *p, struct panic_piece raw,
 	struct panic_piece line = behind_progress(panic_piece_trim(raw));
 	const struct panic_label *label = panic_label_of(line);
 	char **next = p->next;
+	bool joined = false;
+	struct pl_error *e = label ? NULL : take_half(p, line, &joined);
 
+	drop_half(p);
 	*understood = true;
+	if (e || joined)
+		return e;
 	if (line.len == 0) {
 		end_lists(p);
 		return NULL;
 	}
 	p->next = NULL;
-	struct pl_error *e = take_panic(p, line, understood);
+	e = take_panic(p, line, understood);
 	if (e || *understood)
 		return e;
 	if (label) {

@@ -115,6 +115,7 @@ static struct pl_error *parse_plain(const char *text, size_t size, struct panic_
 	}
 	if (!e && p.in_message)
 		e = finish_message(&p);
+	panic_take_end(&p);
 	if (!e && !t->process) {
 		t->process = p.task;
 		p.task = NULL;

@@ -60,13 +60,16 @@ static void has(const struct haystack *h, const char *word)
 	free(flat);
 }
 
-static void has_number(const struct haystack *h, const struct panic_address *a, const char *format)
+static void has_number(const struct haystack *h, const struct panic_address *a, bool decimal)
 {
 	char text[32];
 
 	if (!a->known)
 		return;
-	snprintf(text, sizeof text, format, a->value);
+	if (decimal)
+		snprintf(text, sizeof text, "%" PRIu64, a->value);
+	else
+		snprintf(text, sizeof text, "%" PRIx64, a->value);
 	need(memmem(h->lower, h->size, text, strlen(text)) != NULL);
 }
 
@@ -84,8 +87,8 @@ static void has_kext(const struct haystack *h, const struct panic_kext *k)
 {
 	has(h, k->id);
 	has(h, k->version);
-	has_number(h, &k->start, "%" PRIx64);
-	has_number(h, &k->end, "%" PRIx64);
+	has_number(h, &k->start, false);
+	has_number(h, &k->end, false);
 	for (size_t i = 0; i < k->dependency_count; i++)
 		has_kext(h, &k->dependencies[i]);
 }
@@ -104,16 +107,16 @@ static void check_origin(const struct panic_text *p, const char *data, size_t si
 	has(&h, p->boot_args);
 	has(&h, p->build);
 	has(&h, p->model);
-	has_number(&h, &p->caller, "%" PRIx64);
-	has_number(&h, &p->kernel_slide, "%" PRIx64);
-	has_number(&h, &p->uptime_ns, "%" PRIu64);
+	has_number(&h, &p->caller, false);
+	has_number(&h, &p->kernel_slide, false);
+	has_number(&h, &p->uptime_ns, true);
 	for (size_t i = 0; i < p->frame_count; i++) {
 		const struct panic_frame *f = &p->frames[i];
 		has(&h, f->image);
 		has(&h, f->symbol);
-		has_number(&h, &(struct panic_address){true, f->address}, "%" PRIx64);
-		has_number(&h, &(struct panic_address){true, f->frame}, "%" PRIx64);
-		has_number(&h, &f->offset, f->symbol ? "%" PRIx64 : "%" PRIu64);
+		has_number(&h, &(struct panic_address){true, f->address}, false);
+		has_number(&h, &(struct panic_address){true, f->frame}, false);
+		has_number(&h, &f->offset, !f->symbol);
 	}
 	for (size_t i = 0; i < p->kext_count; i++)
 		has_kext(&h, &p->kexts[i]);

@@ -86,6 +86,36 @@ static void reads_each_kind_of_frame(void **state)
 	assert_int_equal(p.frames[6].frame, 7);
 }
 
+/* A mail breaks lines at spaces. */
+static void joins_frames_that_were_wrapped(void **state)
+{
+	(void)state;
+	static const char *const images[] = {
+		"com.apple.iokit.SCSITaskUserClient", "mach_kernel", "org.example.ring"};
+	parse("panic(cpu 0 caller 0x1): x\nBacktrace (CPU 0), Frame : Return Address\n"
+	      "0x1 : 0x10 com.apple.iokit.SCSITaskUserClient :\n__ZN4fileD1Ev + 0x40\n"
+	      "0x2 : 0x20 mach_kernel : _trap +\n0x26\n"
+	      "0x3 : 0x30\norg.example.ring : _go + 0x11\n"
+	      "0x4 : 0x40 \n"
+	      "0x5 : 0x50 \nsomething else\n"
+	      "0x6 : 0x60 mach_kernel :\n"
+	      "0x7 : 0x70 mach_kernel : _h + 0x1\n");
+	assert_int_equal(p.frame_count, 7);
+	assert_string_equal(p.frames[0].symbol, "__ZN4fileD1Ev");
+	for (size_t i = 0; i < 3; i++)
+		assert_string_equal(p.frames[i].image, images[i]);
+	assert_int_equal(p.frames[0].offset.value, 0x40);
+	assert_int_equal(p.frames[1].offset.value, 0x26);
+	assert_string_equal(p.frames[2].symbol, "_go");
+	assert_null(p.frames[3].symbol);
+	assert_null(p.frames[4].symbol);
+	assert_null(p.frames[5].symbol);
+	assert_string_equal(p.frames[6].symbol, "_h");
+	assert_int_equal(p.lines_unknown, 2);
+	assert_string_equal(p.not_understood[0], "something else");
+	assert_string_equal(p.not_understood[1], "0x6 : 0x60 mach_kernel :");
+}
+
 static void takes_quotes_and_source_off(void **state)
 {
 	(void)state;
@@ -191,6 +221,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(writes_out_each_abbreviation),
 		T(reads_each_kind_of_frame),
+		T(joins_frames_that_were_wrapped),
 		T(takes_quotes_and_source_off),
 		T(reads_damaged_first_lines),
 		T(reads_kexts_as_all_releases_list_them),
