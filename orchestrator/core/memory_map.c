@@ -87,7 +87,8 @@ static void set_cells(struct memory_row *r, unsigned most)
 	uint64_t pages = pages_of(r);
 	uint64_t wanted = (uint64_t)MEMORY_CELLS_MAX * bits(pages) / most;
 
-	wanted = wanted < 1 ? 1 : wanted < pages ? wanted : pages;
+	wanted = wanted < pages ? wanted : pages;
+	wanted = wanted > 0 ? wanted : 1;
 	uint64_t cell = (pages - 1) / wanted + 1;
 	r->cell_bytes = cell * PAGE;
 	r->cell_count = (size_t)((pages - 1) / cell + 1);
