@@ -35,6 +35,7 @@ static struct pl_error *parse_sip(const struct guest_output *o, struct guest_fac
 			csr_status_line(&s, o->values[i].value);
 	(void)macos_version_parse(f->product_version, &macos);
 	csr_status_end(&s, &macos);
+	f->csrutil = s;
 	f->sip_dtrace = s.dtrace;
 	f->sip_nvram = s.nvram;
 	f->sip_kext = s.kexts;

@@ -20,6 +20,7 @@
 #include "base/wait.h"
 #include "orchestrator/config/lab.h"
 #include "orchestrator/guest/ssh.h"
+#include "orchestrator/macos/csr_status.h"
 
 struct guest;
 
@@ -91,10 +92,11 @@ struct guest_facts {
 	 * sip_debug is the kernel's debugger, and with it the dump.
 	 */
 	int sip_dtrace, sip_nvram, sip_kext, sip_debug;
-	char *arch;       /* x86_64 */
-	char *model;      /* VMware7,1 */
-	char *interface;  /* en0: the one that leads to us */
-	char *nic_driver; /* "" if not known */
+	struct csr_status csrutil; /* the same, line by line */
+	char *arch;                /* x86_64 */
+	char *model;               /* VMware7,1 */
+	char *interface;           /* en0: the one that leads to us */
+	char *nic_driver;          /* "" if not known */
 };
 
 struct pl_error *guest_facts_read(

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "orchestrator/macos/boot_args.h"
+#include "orchestrator/macos/csr.h"
 #include "orchestrator/run/boot_args.h"
 #include "orchestrator/run/payload.h"
 #include "orchestrator/run/plan.h"
@@ -28,35 +29,74 @@ static bool needs_core(const struct run *r)
 	return r->scenario->expect.core != CORE_NONE;
 }
 
+static unsigned csr_uses(const struct run *r)
+{
+	unsigned uses = needs_core(r) ? CSR_USE_DUMP : 0;
+	if (plan_sets_boot_args(r))
+		uses |= CSR_USE_BOOT_ARGS;
+	if (r->scenario->trigger.kind == TRIGGER_DTRACE)
+		uses |= CSR_USE_DTRACE;
+	if (r->scenario->trigger.kind == TRIGGER_KEXT)
+		uses |= CSR_USE_KEXT;
+	return uses;
+}
+
+/* How to turn it off: two ways. Takes and returns the error. */
+static struct pl_error *how_to_turn_off(struct pl_error *e, const struct run *r)
+{
+	struct pl_buf vmx;
+	pl_buf_init(&vmx, STEP_TEXT_MAX);
+	struct pl_error *failed = pl_shell_quote(r->vm.vmx, &vmx);
+	e = pl_error_hint(pl_error_at(e, "%s", r->cfg->name),
+		"with the guest off, `paniclab nvram %s set csr-active-config disable --macos %s`; or in "
+		"Recovery (Cmd-R) `csrutil disable`, and shut it down; then run again",
+		failed == NULL ? pl_buf_text(&vmx) : "VM.vmwarevm", r->facts.product_version);
+	pl_error_free(failed);
+	pl_buf_deinit(&vmx);
+	return e;
+}
+
+/* "kernel debugger, dtrace", and the first one's reason. */
+static const char *name_denied(
+	const struct csr_need *needs, size_t count, uint32_t denied, char *names, size_t size)
+{
+	const char *reason = "";
+	size_t used = 0;
+	for (size_t i = 0; i < count; i++) {
+		if ((needs[i].bit & denied) == 0)
+			continue;
+		if (used == 0)
+			reason = needs[i].reason;
+		if (used < size)
+			used += (size_t)snprintf(names + used, size - used, "%s%s", used == 0 ? "" : ", ",
+				csr_bit_name(needs[i].bit));
+	}
+	return reason;
+}
+
 /* What SIP forbids decides before anything is changed; a guest is never left half armed. */
 static struct pl_error *check_sip(const struct run *r)
 {
 	const struct guest_facts *f = &r->facts;
-	const char *what = NULL;
+	struct csr_need needs[CSR_NEEDS_MAX];
+	struct macos_version macos;
+	char names[160];
+	uint32_t wanted = 0, unknown;
 	if (r->scenario->sip == SIP_OFF && (f->sip_nvram == 1 || f->sip_dtrace == 1 || f->sip_kext == 1))
-		what = "the scenario wants SIP off, and it is on";
-	else if (plan_sets_boot_args(r) && f->sip_nvram == 1)
-		what = "SIP protects the guest's nvram, so boot-args cannot be set";
-	else if (needs_core(r) && f->sip_debug == 1)
-		what = "SIP restricts kernel debugging, so the kernel will not dump";
-	else if (r->scenario->trigger.kind == TRIGGER_DTRACE && f->sip_dtrace == 1)
-		what = "SIP restricts dtrace, so its panic() would do nothing, quietly";
-	else if (r->scenario->trigger.kind == TRIGGER_KEXT && f->sip_kext == 1)
-		what = "SIP restricts kexts, so an unsigned one will not load";
-	if (what == NULL)
+		return how_to_turn_off(
+			pl_error_new(PL_ERR_GUEST, "the scenario wants SIP off, and it is on"), r);
+	(void)macos_version_parse(f->product_version, &macos);
+	size_t count = csr_needs(&macos, csr_uses(r), needs);
+	for (size_t i = 0; i < count; i++)
+		wanted |= needs[i].bit;
+	uint32_t denied = csr_status_denies(&f->csrutil, wanted, &unknown);
+	if (denied == 0)
 		return NULL;
-	struct pl_buf vmx;
-	pl_buf_init(&vmx, STEP_TEXT_MAX);
-	struct pl_error *quoting = pl_shell_quote(r->vm.vmx, &vmx);
-	struct pl_error *e = pl_error_hint(
-		pl_error_at(pl_error_new(PL_ERR_GUEST, "%s", what), "%s", r->cfg->name),
-		"with the guest off, `paniclab nvram %s set csr-active-config disable --macos %s`; or boot "
-		"it "
-		"into Recovery (Cmd-R), run `csrutil disable` in Terminal, shut it down; then run again",
-		quoting == NULL ? pl_buf_text(&vmx) : "VM.vmwarevm", f->product_version);
-	pl_error_free(quoting);
-	pl_buf_deinit(&vmx);
-	return e;
+	const char *reason = name_denied(needs, count, denied, names, sizeof names);
+	return how_to_turn_off(
+		pl_error_why(pl_error_new(PL_ERR_GUEST, "SIP denies what this run needs: %s", names), "%s",
+			reason),
+		r);
 }
 
 static const char *kcsuffix(enum scenario_kernel k)
