@@ -76,8 +76,7 @@ struct pl_error *pl_fs_sync(int fd)
 	return NULL;
 }
 
-/* The folder that holds path, malloc'd. */
-static struct pl_error *parent(const char *path, char **ret)
+struct pl_error *pl_fs_parent(const char *path, char **ret)
 {
 	const char *slash = strrchr(path, '/');
 	if (slash == NULL)
@@ -109,7 +108,7 @@ struct pl_error *pl_fs_sync_dir(const char *path)
 static struct pl_error *sync_parent(const char *path)
 {
 	char *dir = NULL;
-	struct pl_error *e = parent(path, &dir);
+	struct pl_error *e = pl_fs_parent(path, &dir);
 	if (e == NULL)
 		e = pl_fs_sync_dir(dir);
 	free(dir);
@@ -169,7 +168,7 @@ static struct pl_error *draft_begin_path(struct draft *d, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *folder = NULL;
-	struct pl_error *e = parent(path, &folder);
+	struct pl_error *e = pl_fs_parent(path, &folder);
 	if (e != NULL)
 		return e;
 	int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

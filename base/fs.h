@@ -69,6 +69,9 @@ bool pl_fs_exists(const char *path);
 /** dir + "/" + name, malloc'd; name itself when it is absolute. */
 struct pl_error *pl_fs_join(const char *dir, const char *name, char **ret) PL_MUST_USE;
 
+/** The folder that holds path: "." of a mere name; malloc'd. */
+struct pl_error *pl_fs_parent(const char *path, char **ret) PL_MUST_USE;
+
 /** Replaces a leading "~" or "~/" by $HOME; malloc'd. */
 struct pl_error *pl_fs_expand(const char *path, char **ret) PL_MUST_USE;
 

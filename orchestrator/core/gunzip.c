@@ -219,16 +219,6 @@ struct pl_error *gunzip_range(int in_fd, uint64_t offset, uint64_t length, int o
 	return e;
 }
 
-/* The folder that holds path, malloc'd. */
-static struct pl_error *parent(const char *path, char **ret)
-{
-	const char *slash = strrchr(path, '/');
-	if (!slash)
-		return pl_strdup(".", ret);
-	int len = slash == path ? 1 : (int)(slash - path);
-	return pl_asprintf(ret, "%.*s", len, path);
-}
-
 static struct pl_error *put_in_place(const char *temp, const char *to)
 {
 	char *dir = NULL;
@@ -237,7 +227,7 @@ static struct pl_error *put_in_place(const char *temp, const char *to)
 		unlink(temp);
 		return e;
 	}
-	struct pl_error *e = parent(to, &dir);
+	struct pl_error *e = pl_fs_parent(to, &dir);
 	if (!e)
 		e = pl_fs_sync_dir(dir);
 	free(dir);

@@ -105,15 +105,6 @@ static struct pl_error *describe(struct disk *k)
 		"qemu-img convert -O raw makes a plain disk of many others");
 }
 
-static struct pl_error *folder_of(const char *path, char **ret)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (!slash)
-		return pl_strdup(".", ret);
-	return pl_asprintf(ret, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-}
-
 static struct pl_error *disk_init(struct disk *k, const char *path)
 {
 	struct stat st;
@@ -124,7 +115,7 @@ static struct pl_error *disk_init(struct disk *k, const char *path)
 		return pl_error_new(PL_ERR_USAGE, "not a plain file");
 	k->device = st.st_dev;
 	k->inode = st.st_ino;
-	struct pl_error *e = path ? folder_of(path, &k->folder) : NULL;
+	struct pl_error *e = path ? pl_fs_parent(path, &k->folder) : NULL;
 	return e ? e : describe(k);
 }
 

@@ -38,8 +38,11 @@ done
 dir=$(mktemp -d "${TMPDIR:-/tmp}/paniclab-bench.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
+here=$(dirname "$0")
+# shellcheck source=tests/bench/lib.sh
+. "$here/lib.sh"
 # shellcheck source=tests/cli/lib-image.sh
-. "$(dirname "$0")/../cli/lib-image.sh"
+. "$here/../cli/lib-image.sh"
 
 "$build/kernsim" core --out "$dir/core" --size 64M >/dev/null
 "$bench" make "$dir/core" $mib "$dir/plain"
@@ -93,23 +96,7 @@ while [ $round -lt $rounds ]; do
 	measure 'paniclab extract' "$build/paniclab" extract -q "$dir/image" "$dir/out"
 done
 
-# NAME, the medians of each column, in the order of the first round.
-awk -F '\t' '
-	function median(column, k, a, b, x) {
-		for (a = 2; a <= n[k]; a++)
-			for (b = a; b > 1 && t[column, k, b - 1] > t[column, k, b]; b--) {
-				x = t[column, k, b]
-				t[column, k, b] = t[column, k, b - 1]
-				t[column, k, b - 1] = x
-			}
-		return t[column, k, int((n[k] + 1) / 2)]
-	}
-	!($1 in n) { name[++names] = $1 }
-	{ n[$1]++; for (c = 2; c <= 4; c++) t[c, $1, n[$1]] = $c + 0 }
-	END {
-		for (i = 1; i <= names; i++)
-			printf "%s\t%.3f\t%.3f\t%d\n", name[i], median(2, name[i]), median(3, name[i]), median(4, name[i])
-	}' "$dir/times" >"$dir/medians"
+medians "$dir/times" >"$dir/medians"
 
 time_of() { awk -F '\t' -v name="$1" '$1 == name { print $2 }' "$dir/medians"; }
 own=$(time_of "$ours")

@@ -13,6 +13,8 @@ usage() {
 	exit 2
 }
 [ $# -eq 1 ] || { [ $# -eq 3 ] && [ "$2" = --json ]; } || usage
+# shellcheck source=tests/bench/lib.sh
+. "$(dirname "$0")/lib.sh"
 build=$1
 json=${3:-}
 bench=$build/bench-inflate
@@ -64,23 +66,7 @@ while [ $round -lt $rounds ]; do
 	measure 'cp of the plain file' cp "$work/plain" "$work/out"
 done
 
-# NAME, median by the clock, median of the processor, in the order of the first round.
-awk -F '\t' '
-	function median(column, k, a, b, x) {
-		for (a = 2; a <= n[k]; a++)
-			for (b = a; b > 1 && t[column, k, b - 1] > t[column, k, b]; b--) {
-				x = t[column, k, b]
-				t[column, k, b] = t[column, k, b - 1]
-				t[column, k, b - 1] = x
-			}
-		return t[column, k, int((n[k] + 1) / 2)]
-	}
-	!($1 in n) { name[++names] = $1 }
-	{ n[$1]++; t[2, $1, n[$1]] = $2 + 0; t[3, $1, n[$1]] = $3 + 0 }
-	END {
-		for (i = 1; i <= names; i++)
-			printf "%s\t%.3f\t%.3f\n", name[i], median(2, name[i]), median(3, name[i])
-	}' "$work/times" >"$work/medians"
+medians "$work/times" >"$work/medians"
 
 packed=$(wc -c <"$work/plain.gz")
 echo "== decompressing $mib MiB, gzip -1 made $((packed * 100 / (mib * 1048576)))% of it =="
