@@ -4,9 +4,9 @@
 
 #include "base/reader.h"
 
-/* Bit 55 tells a kernel's address from a user's; the bits above it may be a signature (arm64e). */
+/* Bit 55 tells a kernel's address from a user's; the others from bit 47 on may be a signature (arm64e). */
 #define ARM64_KERNEL (UINT64_C(1) << 55)
-#define ARM64_HIGH UINT64_C(0xffffff8000000000)
+#define ARM64_HIGH UINT64_C(0xffff800000000000)
 
 /* Two words at a frame: the caller's frame pointer and the return address. */
 static bool read_frame(const struct core_file *c, bool is_64, uint64_t at, uint64_t words[static 2])

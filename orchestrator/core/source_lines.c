@@ -62,7 +62,8 @@ static char *answer(const char *text, size_t len)
 		len = colon;
 		colon = before;
 	}
-	return colon && text[0] != '?' && strtoul(text + colon + 1, NULL, 10) > 0 ? strndup(text, len) : NULL;
+	return colon && !strchr("?:", text[0]) && strtoul(text + colon + 1, NULL, 10) > 0 ? strndup(text, len)
+											  : NULL;
 }
 
 /* ---- llvm-symbolizer: addresses on standard input; a line for each, and an empty one ---- */
