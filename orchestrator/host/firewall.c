@@ -292,7 +292,7 @@ struct pl_error *firewall_look(struct firewall *f, const struct firewall_hole *h
 	e = f->backend ? f->backend->detect(f, w, &ret->state) : choose(f, w, &ret->state);
 	if (f->backend)
 		snprintf(ret->backend, sizeof(ret->backend), "%s", f->backend->name);
-	if (!e && ret->state == FIREWALL_ON)
+	if (!e && f->backend && ret->state == FIREWALL_ON)
 		e = f->backend->look(f, w, ret);
 	return hint_by_hand(e, f, ret, false);
 }

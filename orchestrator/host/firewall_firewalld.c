@@ -64,7 +64,7 @@ static struct pl_error *look(struct firewall *f, const struct pl_wait *w, struct
 	struct firewall_words words = {.count = 0};
 	struct pl_proc_result r;
 	struct pl_error *e = NULL;
-	enum firewall_state state;
+	enum firewall_state state = FIREWALL_OFF;
 	char rule[256];
 
 	was->rule = FIREWALL_NO_RULE;
