@@ -318,7 +318,9 @@ int main(void)
 			       "&& mount --bind $D/ufw /etc/ufw") == 0;
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	temp_remove(&dir);
-	return failed;
+	/* The leak checker finds its threads in /proc, which tells of another process namespace. */
+	fflush(NULL);
+	_exit(failed);
 }
 
 #else
