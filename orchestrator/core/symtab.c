@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 
-#define CHUNK ((size_t)1 << 20)
+#define CHUNK ((size_t)64 << 10)
 #define LC_SYMTAB 0x2
 #define N_STAB 0xe0
 #define N_TYPE 0x0e
