@@ -86,12 +86,15 @@ static void set_cells(struct memory_row *r, unsigned most)
 {
 	uint64_t pages = pages_of(r);
 	uint64_t wanted = (uint64_t)MEMORY_CELLS_MAX * bits(pages) / most;
+	uint64_t cell = 1;
 
-	wanted = wanted < pages ? wanted : pages;
-	wanted = wanted > 0 ? wanted : 1;
-	uint64_t cell = (pages - 1) / wanted + 1;
+	if (wanted < 1)
+		cell = pages;
+	else if (wanted < pages)
+		cell = (pages - 1) / wanted + 1;
 	r->cell_bytes = cell * PAGE;
-	r->cell_count = (size_t)((pages - 1) / cell + 1);
+	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): a row has a page at least */
+	r->cell_count = (size_t)((r->last - r->first) / r->cell_bytes + 1);
 }
 
 static void make_rows(struct memory_map *m, const struct core_file *c)
