@@ -48,6 +48,28 @@ for isolation in snapshot none; do
 	same "... the lab is what it was"
 done
 
+# The boot-args of a run in the .nvram beforehand: the first boot has them, no reboot
+port=$(field .server.port)
+args=$(field .boot_args.during)
+lab_set "s|port: 0|port: $port|"
+nvram_before=$("$PANICLAB" nvram "$SIMLAB_VMX" get boot-args 2>/dev/null)
+"$PANICLAB" nvram --vmrun "$SIMLAB_VMRUN" "$SIMLAB_VMX" set boot-args -- "$args" >/dev/null
+remember
+: >"$LAB/log/events.log"
+run_lab
+is $STATUS 0 "boot-args and SIP set in the file of a guest that is off"
+[ $STATUS -eq 0 ] || show "$ERR"
+is "$(field .boot_args.during)" "$args" "... are what the run would set"
+is "$(step boot-args detail)" "set already, and the kernel has them" "... so it sets nothing"
+has "$(step reboot detail)" "not needed" "... and does not reboot"
+is "$(jq -r 'select(.kind == "intent").change' "$(run_dir)/journal.ndjson" | grep -c boot-args)" 0 "... nor notes a change"
+is "$(grep -c ' boot [0-9]* boot-args' "$LAB/log/events.log")" 2 "... one boot before the panic, one after it"
+same "... the lab is what it was"
+is "$nvram_before" "" "(there were none before)"
+"$PANICLAB" nvram --vmrun "$SIMLAB_VMRUN" "$SIMLAB_VMX" delete boot-args >/dev/null
+lab_set "s|port: $port|port: 0|"
+remember
+
 # The guest was started by hand before the teardown
 signal_at KILL '] power on:'
 is "$SIGNALLED $STATUS" "0 137" "killed again"
