@@ -1,6 +1,7 @@
 /* The memory map of a core, with what else the document knows marked in it. */
 #include "orchestrator/core/inspect.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "orchestrator/core/memory_map.h"
 
 #define STACKS_MAX 16 /* more threads would hide the rest */
+#define KEXTS_MAX (MEMORY_MARKS_MAX - STACKS_MAX)
 
 static void mark_stacks(struct memory_map *m, const struct core_file *c)
 {
@@ -22,18 +24,27 @@ static void mark_stacks(struct memory_map *m, const struct core_file *c)
 	}
 }
 
-/* Those that the panic text names, which are there with their addresses. */
-static void mark_kexts(struct memory_map *m, const struct core_file *c, const json_t *doc)
+static bool is_marked(const struct memory_map *m, uint64_t address)
 {
-	const json_t *kexts = json_object_get(json_object_get(doc, "panic"), "kexts"), *k;
+	for (size_t i = 0; i < m->mark_count; i++)
+		if (m->marks[i].kind == MEMORY_KEXT && m->marks[i].address == address)
+			return true;
+	return false;
+}
+
+/* Apple's are many, and seldom what somebody looks for. */
+static void mark_kexts(struct memory_map *m, const struct core_file *c, const json_t *kexts, bool apples)
+{
+	const json_t *k;
 	size_t i;
 
 	json_array_foreach(kexts, i, k)
 	{
-		const char *start = pl_json_str_or(k, "start", NULL);
-		if (start)
-			memory_map_mark(
-				m, c, MEMORY_KEXT, pl_json_str_or(k, "id", "?"), strtoull(start, NULL, 16));
+		const char *start = pl_json_str_or(k, "start", NULL), *id = pl_json_str_or(k, "id", "?");
+		uint64_t address = start ? strtoull(start, NULL, 16) : 0;
+		bool wanted = apples || strncmp(id, "com.apple.", strlen("com.apple.")) != 0;
+		if (start && wanted && m->mark_count < KEXTS_MAX && !is_marked(m, address))
+			memory_map_mark(m, c, MEMORY_KEXT, id, address);
 	}
 }
 
@@ -50,7 +61,8 @@ struct pl_error *inspect_memory_map(
 		memory_map_mark(m, c, MEMORY_KERNEL, "kernel", id->load_address);
 	if (id->panic_text)
 		memory_map_mark(m, c, MEMORY_PANIC_LOG, "panic log", id->panic_address);
-	mark_kexts(m, c, in->doc);
+	mark_kexts(m, c, json_object_get(json_object_get(in->doc, "panic"), "kexts"), true);
+	mark_kexts(m, c, json_object_get(in->doc, "kexts_loaded"), false);
 	mark_stacks(m, c);
 	struct pl_error *e = memory_map_json(m, &o);
 	free(m);

@@ -20,6 +20,7 @@ check 'there is a map' has '^  0xffffff80[0-9a-f]*  *[0-9.]* MiB kernel  *[#%*+=
 check 'with the kernel marked' has '^  K 0xffffff80[0-9a-f]* kernel$'
 check 'the panic log' has '^  P 0xffffff80[0-9a-f]* panic log$'
 check 'the kext of the backtrace' has '^  a 0xffffff7f[0-9a-f]* net.example.driver.Panicker$'
+check 'and one that was loaded' has '^  b 0xffffff7f[0-9a-f]* com.vmware.kext.vmhgfs$'
 check 'the stacks' has '^  s stacks of [0-9]* threads\{0,1\}$'
 check 'in plain ASCII' plain
 check 'within 80 columns' fits 80
