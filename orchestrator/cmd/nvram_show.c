@@ -7,6 +7,7 @@
 #include "base/reader.h"
 #include "base/text.h"
 #include "orchestrator/core/core_json.h"
+#include "orchestrator/macos/csr.h"
 #include "orchestrator/macos/csr_names.h"
 
 #define LINE_VALUE 200 /* bytes of a value in a list */
@@ -153,9 +154,9 @@ static int set_csr(json_t *o, uint32_t value)
 	json_t *allows = json_array();
 	int bad = json_object_set_new(o, "allows", allows);
 
-	for (const struct csr_name *n = csr_names; n->bit; n++)
-		if (value & n->bit)
-			bad |= json_array_append_new(allows, json_string(n->name));
+	for (uint32_t bit = 1; bit; bit <<= 1)
+		if (value & bit && csr_bit_name(bit))
+			bad |= json_array_append_new(allows, json_string(csr_bit_name(bit)));
 	return bad;
 }
 

@@ -81,9 +81,9 @@ check '... there with another GUID' absent Lang 'there is no variable Lang'
 
 { csr '\177\010\000\000' && record "$apple" 7 odd 'a\033[2J' && record "$apple" 7 one '\000'; } | nvram "$f"
 check 'SIP in words, and nothing that moves the cursor' run 0 nvram "$f" list
-check '...' out_is 'csr-active-config\thex:7f080000  (0x87f, SIP allows: untrusted-kexts, unrestricted-fs, task-for-pid, kernel-debugger, apple-internal, unrestricted-dtrace, unrestricted-nvram, unauthenticated-root)\nodd\thex:611b5b324a\none\thex:00'
+check '...' out_is 'csr-active-config\thex:7f080000  (0x87f, SIP allows: kexts, filesystem, task_for_pid, kernel debugger, Apple internal, dtrace, nvram, unauthenticated root)\nodd\thex:611b5b324a\none\thex:00'
 check '--json: the same as a list' run 0 nvram "$f" get csr-active-config --json
-check '...' json '.allows|length == 8 and .[-1] == "unauthenticated-root"'
+check '...' json '.allows|length == 8 and .[-1] == "unauthenticated root"'
 
 # ---- changing ----------------------------------------------------------------------
 
@@ -254,7 +254,7 @@ check 'diff: the order does not count' run 0 nvram "$f" diff "$dir/b.nvram"
 check '...' no_out
 { boot_args -x && pk && csr '\020\000\000\000'; } | nvram "$dir/b.nvram"
 check 'diff' run 1 nvram "$f" diff "$dir/b.nvram"
-check '...' out_is '-boot-args\t-v\n+boot-args\t-x\n+csr-active-config\thex:10000000  (0x10, SIP allows: apple-internal)\n-8BE4DF61-93CA-11D2-AA0D-00E098032B8C:Lang\teng'
+check '...' out_is '-boot-args\t-v\n+boot-args\t-x\n+csr-active-config\thex:10000000  (0x10, SIP allows: Apple internal)\n-8BE4DF61-93CA-11D2-AA0D-00E098032B8C:Lang\teng'
 check 'diff --json' run 1 nvram "$f" diff "$dir/b.nvram" --json
 check '...' json '(.same|not) and .changed[0].after.text == "-x" and .added[0].name == "csr-active-config" and .removed[0].name == "Lang"'
 check 'diff of what is none' run 2 nvram "$f" diff "$dir/text"

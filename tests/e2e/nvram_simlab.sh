@@ -15,7 +15,7 @@ cp "$file" "$WORK/before"
 # shellcheck disable=SC2086 # words
 sip=$(nvram "$bundle" $macos)
 ok $? "SIP is turned off in the file of a guest that is off"
-has "$sip" '(0x77, SIP allows: untrusted-kexts' "it says what SIP allows then"
+has "$sip" '(0x77, SIP allows: kexts' "it says what SIP allows then"
 args=$(nvram "$bundle" set boot-args -- '-v keepsyms=1')
 ok $? "boot-args too"
 

@@ -15,13 +15,12 @@ static void texts(void **state)
 
 	(void)state;
 	assert_string_equal(csr_text(0, out), "nothing");
-	assert_string_equal(csr_text(0x10, out), "apple-internal");
-	assert_string_equal(csr_text(0x77, out),
-		"untrusted-kexts, unrestricted-fs, task-for-pid, apple-internal, unrestricted-dtrace, "
-		"unrestricted-nvram");
-	assert_string_equal(csr_text(0x80000800, out), "unauthenticated-root, 0x80000000");
+	assert_string_equal(csr_text(0x10, out), "Apple internal");
+	assert_string_equal(
+		csr_text(0x77, out), "kexts, filesystem, task_for_pid, Apple internal, dtrace, nvram");
+	assert_string_equal(csr_text(0x80000800, out), "unauthenticated root, 0x80000000");
 	assert_true(strlen(csr_text(0xffffffff, out)) < CSR_TEXT - 1);
-	assert_non_null(strstr(out, "research-guests, 0xffffe000"));
+	assert_non_null(strstr(out, "research guests, 0xffffe000"));
 }
 
 int main(void)
