@@ -1,9 +1,12 @@
 /* paniclab validate: checks a configuration file and prints it back. */
+#include <stdlib.h>
+
 #include "base/buf.h"
 #include "orchestrator/cmd/commands.h"
 #include "orchestrator/config/file.h"
 #include "orchestrator/config/lab.h"
 #include "orchestrator/config/scenario.h"
+#include "orchestrator/core/signature_rules.h"
 
 /* A file has 1 MiB at most; printed, escapes and defaults make it longer. */
 #define PRINTED_MAX ((size_t)16 << 20)
@@ -11,10 +14,14 @@
 static struct pl_error *print_lab(const char *path, const struct pl_buf *text, bool json, struct pl_buf *out)
 {
 	struct lab *lab = NULL;
+	char *rules = NULL;
 	struct pl_error *e = lab_parse(pl_buf_text(text), text->size, path, &lab);
 
+	if (e == NULL && lab->signature_rules != NULL)
+		e = signature_rules_load(lab->signature_rules, &rules);
 	if (e == NULL)
 		e = json ? lab_print_json(lab, out) : lab_print(lab, out);
+	free(rules);
 	lab_destroy(lab);
 	return e;
 }

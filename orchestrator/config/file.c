@@ -24,7 +24,8 @@ static unsigned known(const struct yml_node *root, const char *const *keys)
 
 struct pl_error *config_kind(const char *text, size_t size, const char *path, enum config_kind *ret)
 {
-	static const char *const lab[] = {"fusion", "guests", "server", "host", "kdk", NULL};
+	static const char *const lab[] = {
+		"fusion", "guests", "server", "host", "kdk", "signature_rules", NULL};
 	static const char *const scenario[] = {"name", "guest", "kernel", "boot_args", "isolation", "sip",
 		"payload", "trigger", "expect", "collect", "keep", NULL};
 	struct yml_node *root = NULL;

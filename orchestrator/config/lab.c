@@ -245,6 +245,7 @@ static const struct field lab_fields[] = {
 	{.name = "server", .type = FIELD_MAP, .offset = offsetof(struct lab, server), .sub = server_fields},
 	{.name = "host", .type = FIELD_MAP, .offset = offsetof(struct lab, host), .sub = host_fields},
 	{.name = "kdk", .type = FIELD_MAP, .sub = kdk_fields},
+	{.name = "signature_rules", .type = FIELD_PATH, .offset = offsetof(struct lab, signature_rules)},
 	{0},
 };
 

@@ -90,6 +90,7 @@ struct lab {
 	struct lab_host host;
 	char **kdk_folders;
 	size_t kdk_folders_count;
+	char *signature_rules; /* file, see core/signature.h; NULL: those built in alone */
 };
 
 /** Reads and checks path. PL_ERR_USAGE, at "file:line". */

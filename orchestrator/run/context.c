@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "orchestrator/core/signature_rules.h"
 #include "orchestrator/run/store.h"
 
 struct pl_error *run_context_init(struct run *r, const struct run_options *o)
@@ -27,6 +28,8 @@ struct pl_error *run_context_init(struct run *r, const struct run_options *o)
 					    o->lab->guests_count),
 				"%s", o->scenario->path),
 			"add `guest: NAME`");
+	if (e == NULL && o->lab->signature_rules != NULL)
+		e = signature_rules_load(o->lab->signature_rules, &r->rules);
 	if (e == NULL && secret_given(&r->cfg->vm_password))
 		e = secret_read(&r->cfg->vm_password, "vm_password", &r->vm_password);
 	if (e == NULL)
@@ -43,6 +46,7 @@ void run_context_deinit(struct run *r)
 	vm_close(&r->host);
 	vm_deinit(&r->vm);
 	secret_free(r->vm_password);
+	free(r->rules);
 	journal_close(r->journal);
 	store_unlock(&r->lock);
 	free(r->boot_args);

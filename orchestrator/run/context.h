@@ -32,6 +32,7 @@ struct run {
 	struct store_lock lock;
 
 	char *vm_password;
+	char *rules; /* for naming panics, or NULL: those built in */
 	struct vm_backend host;
 	struct vm vm;
 	enum vm_power power_before;

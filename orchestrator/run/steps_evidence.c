@@ -131,7 +131,8 @@ static void read_panic(struct run *r, const char *path)
 {
 	json_t *found = NULL;
 	struct pl_wait w = run_wait(r, 60 * PL_SECOND);
-	struct pl_error *e = inspect_file(path, &w, &found);
+	struct pl_error *e =
+		inspect_file_with(path, &(struct inspect_options){.rules = r->rules}, &w, &found);
 	json_t *panic = json_object_get(found, "panic");
 	json_t *text = json_object_get(found, "panic_text");
 	if (e == NULL && json_is_object(panic) && json_object_get(r->doc, "panic") == NULL) {
@@ -272,7 +273,8 @@ static struct pl_error *inspect_core(struct run *r, const char *core)
 {
 	json_t *found = NULL;
 	struct pl_wait w = run_wait(r, 600 * PL_SECOND);
-	struct pl_error *e = inspect_file(core, &w, &found);
+	struct pl_error *e =
+		inspect_file_with(core, &(struct inspect_options){.rules = r->rules}, &w, &found);
 	if (e != NULL)
 		return e;
 	json_t *panic = json_object_get(found, "panic");

@@ -38,4 +38,16 @@ check 'bytes that are no text' fails "$dir/rules"
 check 'no file' fails "$dir/none"
 check 'it is named' has "$dir/none" "$dir/err"
 
+# The same in a lab file, for the runs in it.
+{
+	printf 'guests:\n  g:\n    vm: {name: n}\n    ssh: {user: u, known_hosts: /h}\n'
+	printf 'signature_rules: rules\n'
+} >"$dir/lab.yaml"
+printf 'skp b\n' >"$dir/rules"
+check 'a lab with rules that are none' run 2 validate "$dir/lab.yaml"
+check 'names their line' has "$dir/rules:1: unknown rule 'skp'" "$dir/err"
+printf 'skip b\n' >"$dir/rules"
+check 'with good ones it is valid' run 0 validate "$dir/lab.yaml"
+check 'and printed with its path' has "signature_rules: $dir/rules" "$dir/out"
+
 done_testing

@@ -25,6 +25,8 @@ cat "/opt/two words/deep/it's \$HOME"
 ls -ld "/opt/two words/run"
 EOF2
 new_lab
+echo 'interest *page fault*' >"$WORK/own.rules"
+echo 'signature_rules: own.rules' >>"$WORK/lab.yaml"
 # scenario ISOLATION
 scenario() {
 	cat >"$WORK/scenario.yaml" <<EOF2
@@ -50,6 +52,7 @@ for isolation in none snapshot; do
 	is $STATUS 0 "$isolation: files, set-up script and kext"
 	[ $STATUS -eq 0 ] || show "$ERR"
 	has "$(field .panic.string)" "type 14=page fault" "$isolation: the kext panics"
+	is "$(field .panic.signature_class)" interest "$isolation: and is named by the lab's own rules"
 	same "$isolation: nothing of it stays, nor the folders that were made for it"
 done
 

@@ -54,6 +54,7 @@ static void fills_in_defaults(void **state)
 	assert_int_equal(lab->host.debugger, LAB_DEBUGGER_AUTO);
 	assert_int_equal(lab->host.leases_count, 0);
 	assert_int_equal(lab->kdk_folders_count, 0);
+	assert_null(lab->signature_rules);
 	lab_destroy(lab);
 }
 
@@ -71,7 +72,7 @@ static void reads_every_key(void **state)
 		"server: {bind: 127.0.0.1, port: 0, dir: '~/cores', max_size: 1536K}\n"
 		"host: {firewall: allow, firewall_tool: fw, kdumpd: unload, launchctl: lc, debugger: lldb, "
 		"leases: [a, /b]}\n"
-		"kdk: {folders: [../k]}\n";
+		"kdk: {folders: [../k]}\nsignature_rules: own.rules\n";
 
 	(void)state;
 	setenv("HOME", "/home/me", 1);
@@ -108,6 +109,7 @@ static void reads_every_key(void **state)
 	assert_string_equal(lab->host.leases[0], "/etc/a");
 	assert_string_equal(lab->host.leases[1], "/b");
 	assert_string_equal(lab->kdk_folders[0], "/etc/../k");
+	assert_string_equal(lab->signature_rules, "/etc/own.rules");
 	lab_destroy(lab);
 }
 

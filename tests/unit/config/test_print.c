@@ -263,7 +263,8 @@ static const char lab_text[] =
 	"host:\n  firewall: leave\n  firewall_tool: auto\n  kdumpd: keep\n  launchctl: auto\n  debugger: "
 	"auto\n  leases:\n    "
 	"- /a\n    - \"/b c\"\n"
-	"kdk:\n  folders:\n    - /f\n";
+	"kdk:\n  folders:\n    - /f\n"
+	"signature_rules: /r\n";
 
 static struct lab *parse_lab(const char *text, size_t size)
 {
