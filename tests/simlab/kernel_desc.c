@@ -214,11 +214,32 @@ static bool set_number_key(struct kernel_desc *d, const char *key, const char *v
 	return false;
 }
 
+/* "13.6", "13.6 DEVELOPMENT" */
+static bool set_release(struct kernel_desc *d, const char *value)
+{
+	char version[16];
+	char variant[16] = "RELEASE";
+	const struct release *r = NULL;
+	size_t i = 0;
+	if (sscanf(value, "%15s %15s", version, variant) < 1)
+		return false;
+	struct pl_error *e = release_find(version, &r);
+	while (i < RELEASE_VARIANTS && strcmp(RELEASE_VARIANT_NAMES[i], variant) != 0)
+		i++;
+	bool ok = e == NULL && i < RELEASE_VARIANTS && release_has_variant(r, i);
+	pl_error_free(e);
+	if (ok)
+		kernel_desc_release(d, r, i);
+	return ok;
+}
+
 static bool set_other_key(struct kernel_desc *d, const char *key, const char *value, bool *known)
 {
 	*known = true;
 	if (strcmp(key, "uuid") == 0)
 		return parse_uuid(value, d->uuid);
+	if (strcmp(key, "macos") == 0)
+		return set_release(d, value);
 	if (strcmp(key, "identity") == 0)
 		return parse_identity(value, &d->identity);
 	if (strcmp(key, "kext") == 0)

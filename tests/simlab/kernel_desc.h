@@ -76,7 +76,8 @@ void kernel_uuid_of(const char *text, uint8_t uuid[static 16]);
 void kernel_desc_boot(struct kernel_desc *d, uint64_t entropy);
 
 /**
- * One key: release build version uuid slide model boot-args process cpus
+ * One key: macos ("13.6" or "13.6 DEVELOPMENT": all of kernel_desc_release(); give it first),
+ * release build version uuid slide model boot-args process cpus
  * panic-cpu size seed uptime identity (auto, lc-ident, kern-ver-str,
  * main-bin-spec, none), kext-summaries (yes, no), kext ("ID VERSION UUID ADDRESS SIZE",
  * adds one; "none" removes all). PL_ERR_USAGE for anything else.

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "tests/simlab/boot_args.h"
+#include "tests/simlab/panic_style.h"
 
 #define TEXT_MAX 12288 /* xnu: three pages of debug_buf */
 
@@ -186,11 +188,35 @@ static struct pl_error *own_message(
 	return pl_buf_puts(b, "NMI");
 }
 
+/* From 12 on the kernel itself says where without quotes and path; kexts are as they were built. */
+static bool is_quoted(const struct kernel_desc *d, const struct shape *s)
+{
+	return !s->file || panic_style_of(kernel_xnu_major(d))->place != PLACE_BARE;
+}
+
+static struct pl_error *write_place(const struct kernel_desc *d, const struct shape *s, struct pl_buf *b)
+{
+	static const char *const trees[] = {
+		[PLACE_SOURCE_CACHE] = "/SourceCache/xnu",
+		[PLACE_XBS] = "/Library/Caches/com.apple.xbs/Sources/xnu",
+		[PLACE_BUILD_ROOT] = "/AppleInternal/BuildRoot/Library/Caches/com.apple.xbs/Sources/xnu",
+		[PLACE_SWE] =
+			"/System/Volumes/Data/SWE/macOS/BuildRoots/51a71ab051/Library/Caches/com.apple.xbs"
+			"/Sources/xnu",
+	};
+	char xnu[24];
+	kernel_xnu_version(d, xnu, sizeof(xnu));
+	if (!s->file)
+		return pl_buf_puts(b, "\"@/Users/developer/Panicker/Panicker.c:27\n");
+	if (!is_quoted(d, s))
+		return pl_buf_printf(b, " @%s:%u\n", strrchr(s->file, '/') + 1, s->line);
+	return pl_buf_printf(b, "\"@%s/xnu-%s/%s:%u\n", trees[panic_style_of(kernel_xnu_major(d))->place],
+		xnu, s->file, s->line);
+}
+
 static struct pl_error *write_head(const struct kernel_desc *d, const struct shape *s, const char *message,
 	const struct kernel_kext *kext, const struct panic *p, struct pl_buf *b)
 {
-	char xnu[24];
-	kernel_xnu_version(d, xnu, sizeof(xnu));
 	struct pl_error *e = pl_buf_printf(
 		b, "panic(cpu %u caller 0x%016" PRIx64 "): ", d->panic_cpu, p->frames[s->caller].address);
 	if (!e && s->trigger == PANIC_PAGE_FAULT && !message) {
@@ -199,16 +225,13 @@ static struct pl_error *write_head(const struct kernel_desc *d, const struct sha
 			b, "Kernel trap at 0x%016" PRIx64 ", type 14=page fault, registers:\n", rip);
 		return e ? e : write_registers(d, p, rip, b);
 	}
-	if (!e)
+	if (!e && is_quoted(d, s))
 		e = pl_buf_puts(b, "\"");
 	if (!e)
 		e = message ? pl_buf_puts(b, message) : own_message(d, s, kext, b);
 	if (e)
 		return e;
-	if (s->file)
-		return pl_buf_printf(b, "\"@/Library/Caches/com.apple.xbs/Sources/xnu/xnu-%s/%s:%u\n", xnu,
-			s->file, s->line);
-	return pl_buf_puts(b, "\"@/Users/developer/Panicker/Panicker.c:27\n");
+	return write_place(d, s, b);
 }
 
 static bool blames_kext(const struct shape *s)
@@ -216,14 +239,52 @@ static bool blames_kext(const struct shape *s)
 	return s->trigger == PANIC_KEXT || s->trigger == PANIC_PAGE_FAULT;
 }
 
+/* The process that a panic's text names. */
+static const char *process_of(const struct kernel_desc *d, const struct shape *s)
+{
+	return s->process && strcmp(d->process, "dtrace") == 0 ? s->process : d->process;
+}
+
+static uint64_t thread_address(const struct kernel_desc *d)
+{
+	return UINT64_C(0xffffff9400000000) + (kernel_mix(d->seed + 7) & 0xfffff0);
+}
+
+static struct pl_error *write_backtrace_head(
+	const struct kernel_desc *d, const struct shape *s, struct pl_buf *b)
+{
+	if (!panic_style_of(kernel_xnu_major(d))->task)
+		return pl_buf_printf(b, "Backtrace (CPU %u), Frame : Return Address\n", d->panic_cpu);
+	return pl_buf_printf(b,
+		"Panicked task 0x%016" PRIx64 ": 2 threads: pid 598: %s\n"
+		"Backtrace (CPU %u), panicked thread: 0x%016" PRIx64 ", Frame : Return Address\n",
+		UINT64_C(0xffffffa500000000) + (kernel_mix(d->seed + 8) & 0xfffff0), process_of(d, s),
+		d->panic_cpu, thread_address(d));
+}
+
+/* With keepsyms=1: "mach_kernel : _panic + 0x54", "com.x.Y : _start + 0x10"; "" without. */
+static struct pl_error *write_symbol(const struct kernel_desc *d, const struct step *step,
+	const struct kernel_kext *kext, struct pl_buf *b)
+{
+	uint32_t keep = 0;
+	if (!boot_args_number(d->boot_args, "keepsyms", &keep) || keep == 0)
+		return pl_buf_puts(b, "\n");
+	if (strcmp(step->function, "*") != 0)
+		return pl_buf_printf(b, "mach_kernel : _%s + 0x%x\n", step->function, step->offset);
+	return pl_buf_printf(b, "%s : _start + 0x%x\n", kext ? kext->name : "kext", step->offset);
+}
+
 static struct pl_error *write_backtrace(const struct kernel_desc *d, const struct shape *s,
 	const struct kernel_kext *kext, const struct panic *p, struct pl_buf *b)
 {
 	char uuid[37];
-	struct pl_error *e = pl_buf_printf(b, "Backtrace (CPU %u), Frame : Return Address\n", d->panic_cpu);
-	for (size_t i = 0; !e && i < p->frame_count; i++)
-		e = pl_buf_printf(b, "0x%016" PRIx64 " : 0x%016" PRIx64 " \n", p->frames[i].frame,
-			p->frames[i].address);
+	struct pl_error *e = write_backtrace_head(d, s, b);
+	for (size_t i = 0; !e && i < p->frame_count; i++) {
+		e = pl_buf_printf(
+			b, "0x%016" PRIx64 " : 0x%016" PRIx64 " ", p->frames[i].frame, p->frames[i].address);
+		if (!e)
+			e = write_symbol(d, &s->steps[i], kext, b);
+	}
 	if (e || !kext || !blames_kext(s))
 		return e ? e : pl_buf_puts(b, "\n");
 	return pl_buf_printf(b,
@@ -232,30 +293,61 @@ static struct pl_error *write_backtrace(const struct kernel_desc *d, const struc
 		kext->address + kext->size - 1);
 }
 
-static struct pl_error *write_system(const struct kernel_desc *d, const struct shape *s, struct pl_buf *b)
+static struct pl_error *write_process(const struct kernel_desc *d, const struct shape *s, struct pl_buf *b)
 {
-	char uuid[37];
-	struct pl_error *e = pl_buf_printf(b, "BSD process name corresponding to current thread: %s\n",
-		s->process && strcmp(d->process, "dtrace") == 0 ? s->process : d->process);
+	const struct panic_style *style = panic_style_of(kernel_xnu_major(d));
+	struct pl_error *e = pl_buf_puts(b, style->bsd ? "BSD process name corresponding to current thread"
+						       : "Process name corresponding to current thread");
+	if (!e && style->task)
+		e = pl_buf_printf(b, " (0x%016" PRIx64 ")", thread_address(d));
+	if (!e)
+		e = pl_buf_printf(b, ": %s\n", process_of(d, s));
 	if (!e && d->boot_args[0])
 		e = pl_buf_printf(b, "Boot args: %s\n", d->boot_args);
-	if (!e)
-		e = pl_buf_printf(b, "\nMac OS version:\n%s\n\nKernel version:\n%s\nKernel UUID: %s\n",
-			d->build, d->version, kernel_uuid_text(d->uuid, uuid));
-	if (!e && d->in_collection)
+	return e;
+}
+
+static struct pl_error *write_places(const struct kernel_desc *d, struct pl_buf *b)
+{
+	const char *wide = d->in_collection ? " " : "";
+	struct pl_error *e = NULL;
+	if (d->in_collection)
 		e = pl_buf_printf(b,
 			"KernelCache slide: 0x%016" PRIx64 "\nKernelCache base:  0x%016" PRIx64 "\n",
 			d->slide, KERNEL_TEXT_UNSLID + d->slide);
 	if (!e && d->slide)
 		e = pl_buf_printf(b,
-			"Kernel slide:     %s0x%016" PRIx64 "\nKernel text base: %s0x%016" PRIx64 "\n",
-			d->in_collection ? " " : "", kernel_slide(d), d->in_collection ? " " : "",
-			kernel_text_base(d));
+			"Kernel slide:     %s0x%016" PRIx64 "\nKernel text base: %s0x%016" PRIx64 "\n", wide,
+			kernel_slide(d), wide, kernel_text_base(d));
+	if (!e)
+		e = pl_buf_printf(b, "__HIB  text base: 0x%016" PRIx64 "\n", kernel_hib_base(d));
+	return e;
+}
+
+static struct pl_error *write_system(const struct kernel_desc *d, const struct shape *s, struct pl_buf *b)
+{
+	char uuid[37];
+	const struct panic_style *style = panic_style_of(kernel_xnu_major(d));
+	struct pl_error *e = write_process(d, s, b);
+	if (!e)
+		e = pl_buf_printf(b, "\nMac OS version:\n%s\n\nKernel version:\n%s\nKernel UUID: %s\n%s",
+			d->build, d->version, kernel_uuid_text(d->uuid, uuid),
+			style->roots ? "roots installed: 0\n" : "");
+	if (!e)
+		e = write_places(d, b);
 	if (!e)
 		e = pl_buf_printf(b,
-			"__HIB  text base: 0x%016" PRIx64 "\nSystem model name: %s\n\n"
-			"System uptime in nanoseconds: %" PRIu64 "\n",
-			kernel_hib_base(d), d->model, d->uptime_ns);
+			"System model name: %s\n%s%s\nSystem uptime in nanoseconds: %" PRIu64 "\n", d->model,
+			style->shutdown ? "System shutdown begun: NO\nPanic diags file available: YES (0x0)\n"
+					: "",
+			style->hibernated ? "Hibernation exit count: 0\n" : "", d->uptime_ns);
+	if (!e && style->hibernated)
+		e = pl_buf_printf(b,
+			"Last Sleep:           absolute           base_tsc          base_nano\n"
+			"  Uptime  : 0x%016" PRIx64 "\n"
+			"  Sleep   : 0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+			"  Wake    : 0x0000000000000000 0x00000018f8309b87 0x0000000000000000\n",
+			d->uptime_ns);
 	return e;
 }
 
@@ -297,8 +389,8 @@ static struct pl_error *write_kexts(const struct kernel_desc *d, struct pl_buf *
 		return NULL;
 	const struct kernel_kext *last = &d->kexts[d->kext_count - 1];
 	struct pl_error *e = pl_buf_printf(b,
-		"last loaded kext at %" PRIu64 ": %s\t%s (addr 0x%" PRIx64 ", size %" PRIu64
-		")\nloaded kexts:\n",
+		"last %s kext at %" PRIu64 ": %s\t%s (addr 0x%" PRIx64 ", size %" PRIu64 ")\nloaded kexts:\n",
+		panic_style_of(kernel_xnu_major(d))->started ? "started" : "loaded",
 		d->uptime_ns - d->uptime_ns / 7, last->name, last->version, last->address, last->size);
 	for (size_t i = d->kext_count; !e && i-- > 0;) {
 		e = write_compact(d->kexts[i].name, b);
@@ -337,39 +429,4 @@ void panic_deinit(struct panic *p)
 		return;
 	free(p->text);
 	p->text = NULL;
-}
-
-struct pl_error *panic_report(const struct kernel_desc *d, const struct panic *p, time_t when, char **ret)
-{
-	struct tm tm;
-	char date[64], uuid[37];
-	uint8_t anonymous[16];
-	struct pl_buf b;
-	for (unsigned i = 0; i < 16; i++)
-		anonymous[i] = (uint8_t)kernel_mix(d->seed + 100 + i);
-	gmtime_r(&when, &tm);
-	strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y", &tm);
-	pl_buf_init(&b, 2 * TEXT_MAX);
-	struct pl_error *e = pl_buf_printf(&b, "Anonymous UUID:       %s\n\n%s\n\n*** Panic Report ***\n%s\n",
-		kernel_uuid_text(anonymous, uuid), date, p->text);
-	if (!e)
-		e = pl_buf_printf(&b,
-			"System Profile:\nModel: %.9s, BootROM VMW71.00V.0.B64, %u processors, 2.9 GHz, 4 "
-			"GB, SMC 2.8f0\n"
-			"Network Service: Ethernet, Ethernet, en0\n",
-			d->model, d->cpus);
-	if (!e)
-		e = pl_buf_take(&b, ret);
-	pl_buf_deinit(&b);
-	return e;
-}
-
-const char *panic_report_name(time_t when, const char *host, char *out, size_t size)
-{
-	struct tm tm;
-	char date[32];
-	gmtime_r(&when, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%d-%H%M%S", &tm);
-	snprintf(out, size, "Kernel_%s_%s.panic", date, host);
-	return out;
 }

@@ -1,13 +1,13 @@
 /*
- * The text that a panicking kernel of 10.7 to 10.15 writes, in our own words
- * but in its shape: xnu osfmk/kern/debug.c, osfmk/i386/AT386/model_dep.c.
+ * The text that a panicking kernel of 10.9 to 15 writes, in our own words but
+ * in the shape of its version (panic_style.h): xnu osfmk/kern/debug.c,
+ * osfmk/i386/AT386/model_dep.c.
  */
 #ifndef SIMLAB_PANIC_TEXT_H
 #define SIMLAB_PANIC_TEXT_H
 
 #include <stddef.h>
 #include <stdint.h>
-#include <time.h>
 
 #include "base/err.h"
 #include "tests/simlab/kernel_desc.h"
@@ -50,16 +50,5 @@ struct panic {
 struct pl_error *panic_make(const struct kernel_desc *d, enum panic_trigger trigger, const char *message,
 	const char *kext, struct panic *ret) PL_MUST_USE;
 void panic_deinit(struct panic *p);
-
-/**
- * The report as macOS up to 10.14 leaves it after the reboot: "Anonymous
- * UUID", the date, "*** Panic Report ***", the text, a system profile.
- * malloc'd.
- */
-struct pl_error *panic_report(
-	const struct kernel_desc *d, const struct panic *p, time_t when, char **ret) PL_MUST_USE;
-
-/** "Kernel_2017-06-15-173627_HOST.panic" (below /Library/Logs/DiagnosticReports). Returns out. */
-const char *panic_report_name(time_t when, const char *host, char *out, size_t size);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/text.h"
 #include "tests/simlab/kernsim/kernsim.h"
+#include "tests/simlab/panic_report.h"
 #include "tests/simlab/xnu_dump.h"
 
 struct panic_options {

@@ -75,7 +75,8 @@ static void help(void)
 		for (const struct option_entry *o = commands[i]->options; o->name; o++)
 			printf("  %-15s %-12s %s\n", o->name, o->value ? o->value : "", o->help);
 	}
-	puts("\nKeys of a description: release build version uuid slide model boot-args process cpus\n"
+	puts("\nKeys of a description: macos (\"13.6 DEVELOPMENT\", first) release build version uuid slide "
+	     "model boot-args process cpus\n"
 	     "panic-cpu size seed uptime identity (auto, lc-ident, kern-ver-str, main-bin-spec, none)\n"
 	     "kext-summaries (yes, no) kext (\"ID VERSION UUID ADDRESS SIZE\", or none).");
 }

@@ -13,14 +13,19 @@
 #include "base/fs.h"
 #include "tests/simlab/boot_args.h"
 #include "tests/simlab/bundle_config.h"
+#include "tests/simlab/panic_report.h"
 #include "tests/simlab/simlab/boot.h"
 #include "tests/simlab/simlab/firewall.h"
 #include "tests/simlab/simlab/guest.h"
 #include "tests/simlab/simlab/power.h"
+#include "tests/simlab/simlab/sip_words.h"
 #include "tests/simlab/xnu_dump.h"
 
 /* What of the text the firmware's variable holds. */
 #define PANIC_INFO_MAX 1024
+
+/* From this xnu (10.15) on the kernel makes itself a file for local cores when it boots to dump. */
+#define LOCAL_CORE_FILE 6153
 
 /* What the .vmx says of the machine, as far as a panic cares. */
 static void machine(char *nic, size_t nic_size, int *serial_fd)
@@ -84,6 +89,8 @@ static struct pl_error *write_result(const struct xnu_outcome *o, const struct k
 	if (e == NULL)
 		e = pl_fs_write(SIM_PANIC_REPORT, report, strlen(report), 0644);
 	free(report);
+	if (e == NULL)
+		e = pl_fs_write(SIM_PANIC_TEXT, o->panic.text, strlen(o->panic.text), 0644);
 	snprintf(text, sizeof text, "%s dumped=%s why=%s name=%s\n", xnu_after_name(o->after),
 		xnu_dumped_name(o->dumped), xnu_why_name(o->why), o->name);
 	if (e == NULL)
@@ -117,9 +124,10 @@ void panic_begin(struct sim *s, enum panic_trigger trigger, const char *message,
 		.trigger = trigger,
 		.message = message,
 		.kext = kext,
-		.csr = s->boot.csr,
+		.csr = sip_bits(s->release, s->boot.csr),
 		.guest_ip = s->opt.ip,
 		.guest_mac = SIM_MAC,
+		.local_core_place = kernel_xnu_major(&s->boot.kernel) >= LOCAL_CORE_FILE,
 		.time_factor = s->opt.time_factor};
 	sim_event("panic");
 	guest_freeze(s->guest, true);
@@ -178,15 +186,17 @@ void panic_leave_report(struct sim *s)
 	if (access(SIM_PANIC_REPORT, F_OK) != 0)
 		return;
 	pl_buf_init(&b, 1U << 20);
-	panic_report_name(time(NULL), SIM_HOST_NAME, name, sizeof name);
+	panic_report_name(&s->boot.kernel, time(NULL), SIM_HOST_NAME, name, sizeof name);
 	snprintf(path, sizeof path, SIM_DISK "/Library/Logs/DiagnosticReports/%s", name);
 	struct pl_error *e = pl_fs_read(SIM_PANIC_REPORT, &b);
 	if (e == NULL)
 		e = pl_fs_write(path, pl_buf_text(&b), b.size, 0640);
-	const char *text = strstr(pl_buf_text(&b), "panic(cpu");
-	if (e == NULL && text != NULL) {
-		size_t size = strnlen(text, PANIC_INFO_MAX);
-		e = nvram_set(&s->nvram, NVRAM_APPLE, "AAPL,PanicInfo0000", text, size);
+	pl_buf_clear(&b);
+	if (e == NULL)
+		e = pl_fs_read(SIM_PANIC_TEXT, &b);
+	if (e == NULL) {
+		size_t size = strnlen(pl_buf_text(&b), PANIC_INFO_MAX);
+		e = nvram_set(&s->nvram, NVRAM_APPLE, "AAPL,PanicInfo0000", pl_buf_text(&b), size);
 	}
 	unlink(SIM_PANIC_REPORT);
 	pl_buf_deinit(&b);

@@ -51,6 +51,7 @@
 #define SIM_FIREWALL "firewall"
 #define SIM_PANIC_RESULT "run/panic-result"
 #define SIM_PANIC_REPORT "run/panic-report"
+#define SIM_PANIC_TEXT "run/panic-text"
 
 enum power {
 	POWER_OFF,

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "tests/simlab/panic_report.h"
 #include "tests/simlab/panic_text.h"
 
 #define assert_ok(e) assert_null(e)
@@ -104,7 +105,7 @@ static void test_page_fault(void **state)
 		", RIP: 0xffffff7f991a5042, CS:  0x0000000000000008, SS:",
 		"\nFault CR2: 0x0000000000000000, Error code: 0x",
 		"\nBacktrace (CPU 1), Frame : Return Address\n",
-		" : 0xffffff7f991a5042 \n",
+		" : 0xffffff7f991a5042 net.example.driver.Panicker : _start + 0x42\n",
 		"Kernel Extensions in backtrace:",
 		NULL,
 	};
@@ -125,6 +126,86 @@ static void test_each_trigger_has_a_name(void **state)
 	struct pl_error *e = panic_trigger_parse("tea", &trigger);
 	assert_int_equal(pl_error_kind(e), PL_ERR_USAGE);
 	pl_error_free(e);
+}
+
+static void release(const char *macos)
+{
+	kernel_desc_default(&desc);
+	assert_ok(kernel_desc_set(&desc, "macos", macos));
+}
+
+/* Lines from posted panics of these releases, with this description's values. */
+static void test_styles(void **state)
+{
+	(void)state;
+	release("10.9");
+	assert_ok(kernel_desc_set(&desc, "boot-args", "-v"));
+	make(PANIC_DTRACE, NULL);
+	static const char *const mavericks[] = {
+		")\"@/SourceCache/xnu/xnu-2422.115.4/bsd/dev/dtrace/dtrace.c:",
+		"\nBacktrace (CPU 1), Frame : Return Address\n0xffffff92", " : 0xffffff80", " \n0xffffff92",
+		"\nBSD process name corresponding to current thread: dtrace\n", "\nMac OS version:\n13F34\n",
+		NULL};
+	assert_in_order(panic.text, mavericks);
+	release("10.15");
+	make(PANIC_DTRACE, NULL);
+	static const char *const catalina[] = {
+		")\"@/AppleInternal/BuildRoot/Library/Caches/com.apple.xbs/Sources/xnu/xnu-6153.141.2/bsd/",
+		" mach_kernel : _panic + 0xec\n",
+		" mach_kernel : _hndl_unix_scall64 + 0x16\n\nBSD process name",
+		"\nSystem shutdown begun: NO\nPanic diags file available: YES (0x0)\n\nSystem uptime", NULL};
+	assert_in_order(panic.text, catalina);
+	release("11.7");
+	make(PANIC_DTRACE, NULL);
+	static const char *const big_sur[] = {")\"@/System/Volumes/Data/SWE/macOS/BuildRoots/",
+		"/Library/Caches/com.apple.xbs/Sources/xnu/xnu-7195.141.39/bsd/dev/dtrace/dtrace.c:",
+		"\n\nProcess name corresponding to current thread: dtrace\n",
+		"\nKernelCache slide: 0x0000000017200000\nKernelCache base:  0xffffff8017400000\n"
+		"Kernel slide:      0x0000000017210000\nKernel text base:  0xffffff8017410000\n"
+		"__HIB  text base: 0xffffff8017300000\nSystem model name: ",
+		"\nHibernation exit count: 0\n\nSystem uptime in nanoseconds: ", "\nLast Sleep: ",
+		"\nlast started kext at ", NULL};
+	assert_in_order(panic.text, big_sur);
+	assert_null(strstr(panic.text, "BSD process"));
+}
+
+static void test_styles_of_later_ones(void **state)
+{
+	(void)state;
+	release("15.3 DEVELOPMENT");
+	make(PANIC_DTRACE, NULL);
+	static const char *const sequoia[] = {"): dtrace: panic action at probe dtrace:::BEGIN (ecb 0x",
+		") @dtrace.c:", "\nPanicked task 0xffffffa5",
+		": 2 threads: pid 598: dtrace\nBacktrace (CPU 1), panicked thread: 0xffffff94",
+		", Frame : Return Address\n0x",
+		"\n\nProcess name corresponding to current thread (0xffffff94", "): dtrace\n",
+		"root:xnu_development-11215.81.4~3/DEVELOPMENT_X86_64\nKernel UUID: ",
+		"\nroots installed: 0\nKernelCache slide: 0x", NULL};
+	assert_in_order(panic.text, sequoia);
+	make(PANIC_KEXT, NULL);
+	assert_non_null(strstr(panic.text, "\"@/Users/developer/Panicker/Panicker.c:27\n"));
+	struct pl_error *e = kernel_desc_set(&desc, "macos", "15.3 DEBUG");
+	assert_int_equal(pl_error_kind(e), PL_ERR_USAGE);
+	pl_error_free(e);
+}
+
+static void test_json_report(void **state)
+{
+	(void)state;
+	char *report, name[128];
+	release("10.15");
+	make(PANIC_DTRACE, NULL);
+	assert_ok(panic_report(&desc, &panic, 1497573387, &report));
+	static const char *const parts[] = {"{", "\"timestamp\":\"2017-06-16 00:36:27",
+		"\"bug_type\":\"210\"", "\"os_version\":\"Mac OS X 10.15.7 (19H2)\"", "}\n{",
+		"\"macOSPanicString\":\"panic(cpu 1 caller 0x", "\\nBacktrace (CPU 1)", "}\n", NULL};
+	assert_in_order(report, parts);
+	free(report);
+	assert_string_equal(panic_report_name(&desc, 1497573387, "guest", name, sizeof(name)),
+		"Kernel_2017-06-16-003627_guest.panic");
+	release("13.6");
+	assert_string_equal(panic_report_name(&desc, 1497573387, "guest", name, sizeof(name)),
+		"Kernel-2017-06-16-003627.panic");
 }
 
 static void test_without_slide_no_slide_lines(void **state)
@@ -151,7 +232,7 @@ static void test_report(void **state)
 	};
 	assert_in_order(report, parts);
 	free(report);
-	assert_string_equal(panic_report_name(1497573387, "guest", name, sizeof(name)),
+	assert_string_equal(panic_report_name(&desc, 1497573387, "guest", name, sizeof(name)),
 		"Kernel_2017-06-16-003627_guest.panic");
 }
 
@@ -212,6 +293,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_page_fault, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_each_trigger_has_a_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_without_slide_no_slide_lines, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_styles, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_styles_of_later_ones, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_json_report, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_report, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_description, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_descriptions, setup, teardown),
