@@ -60,7 +60,7 @@ judge_with_lldb() { # NAME
 	[ $failed -eq 0 ] || sed 's/^/# /' "$dir/lldb.out"
 	# Frame 0 is where it stopped; lldb leaves out the outermost, whose caller is a user's.
 	sed -n 's/^.*frame #[1-9][0-9]*: \(0x[0-9a-f]*\).*/\1/p' "$dir/lldb.out" >"$dir/bt"
-	sed -n '/^Backtrace (CPU/,/^$/s/^0x[0-9a-f]* : \(0x[0-9a-f]*\) $/\1/p' "$dir/$1.txt" | sed '$d' >"$dir/want"
+	sed -n '/^Backtrace (CPU/,/^$/s/^0x[0-9a-f]* : \(0x[0-9a-f]*\) .*$/\1/p' "$dir/$1.txt" | sed '$d' >"$dir/want"
 	[ -s "$dir/want" ] && cmp -s "$dir/bt" "$dir/want"
 	result $? "lldb's backtrace of $1 is the panic's"
 }

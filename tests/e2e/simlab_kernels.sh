@@ -96,13 +96,13 @@ undone "all files are what they were"
 guest 10.9
 kit
 g 'mkdir d saved && sudo hdiutil attach kdk.dmg -mountpoint d -nobrowse' >/dev/null
-is "$(g 'ls d')" "$(printf 'System.kext\nkgmacros\nmach_kernel\nmach_kernel.dSYM')" "10.9: what is in the kit"
+is "$(g 'ls d')" "$(printf 'DEBUG_Kernel\nkgmacros\nmach_kernel\nmach_kernel.dSYM')" "10.9: what is in the kit"
 g 'sudo cp -p /mach_kernel saved && sudo cp -Rp /System/Library/Extensions/System.kext saved'
-g 'sudo cp -p d/mach_kernel / && sudo touch -t 201001010000 /mach_kernel'
+g 'sudo cp -p d/DEBUG_Kernel/mach_kernel / && sudo touch -t 201001010000 /mach_kernel'
 reboots
 runs RELEASE "a kernel older than the cache: the cache boots"
 g 'mkdir -p d; sudo hdiutil attach kdk.dmg -mountpoint d -nobrowse' >/dev/null
-g 'sudo ditto d/System.kext /System/Library/Extensions/System.kext && sudo cp d/mach_kernel / &&
+g 'sudo ditto d/DEBUG_Kernel/System.kext /System/Library/Extensions/System.kext && sudo cp d/DEBUG_Kernel/mach_kernel / &&
 	sudo chmod -R g-w /mach_kernel /System/Library/Extensions/System.kext && sudo touch /System/Library/Extensions'
 reboots
 runs DEBUG "System.kext and /mach_kernel, and touch: the debug kernel"
@@ -112,7 +112,7 @@ g 'sudo cp -p saved/mach_kernel / && sudo ditto saved/System.kext /System/Librar
 reboots
 runs RELEASE "the originals put back"
 undone "all files are what they were"
-g 'mkdir -p d; sudo hdiutil attach kdk.dmg -mountpoint d -nobrowse && sudo cp d/mach_kernel / && sudo touch /System/Library/Extensions && sudo reboot' >/dev/null 2>&1
+g 'mkdir -p d; sudo hdiutil attach kdk.dmg -mountpoint d -nobrowse && sudo cp d/DEBUG_Kernel/mach_kernel / && sudo touch /System/Library/Extensions && sudo reboot' >/dev/null 2>&1
 wait_for 10 event 'panic$'
 ok $? "10.9: without its System.kext it panics at boot"
 vmrun stop "$SIMLAB_VMX" hard

@@ -39,9 +39,9 @@ new_kernel() {
 	kit_kernel=$WORK/kdk/$KDK/System/Library/Kernels/kernel.development
 	case $version in
 	10.9)
-		kit_kernel=$WORK/kdk/KernelDebugKit/mach_kernel
-		g 'mkdir d && sudo hdiutil attach kdk.dmg -mountpoint d -nobrowse && sudo cp d/mach_kernel / &&
-			sudo ditto d/System.kext /System/Library/Extensions/System.kext && sudo touch /System/Library/Extensions'
+		kit_kernel=$WORK/kdk/KernelDebugKit/DEBUG_Kernel/mach_kernel
+		g 'mkdir d && sudo hdiutil attach kdk.dmg -mountpoint d -nobrowse && sudo cp d/DEBUG_Kernel/mach_kernel / &&
+			sudo ditto d/DEBUG_Kernel/System.kext /System/Library/Extensions/System.kext && sudo touch /System/Library/Extensions'
 		;;
 	10.15) g "sudo mount -uw / && sudo cp $kernels/kernel.development /System/Library/Kernels && sudo kextcache -invalidate / &&
 		sudo kcditto" ;;

@@ -85,10 +85,12 @@ static struct pl_error *put_kdk(const struct kit *k)
 
 static struct pl_error *put_old_kit(const struct kit *k)
 {
-	struct pl_error *e = put_kernel(k, MACH_KERNEL, 2);
+	struct pl_error *e = put_kernel(k, MACH_KERNEL, 0);
+	if (e == NULL)
+		e = put_kernel(k, "DEBUG_Kernel/" MACH_KERNEL, 2);
 	if (e == NULL)
 		e = put(k, "kgmacros", "# simulated macros\n");
-	return e != NULL ? e : put_system_kext(k, "System.kext", 2);
+	return e != NULL ? e : put_system_kext(k, "DEBUG_Kernel/System.kext", 2);
 }
 
 /* `name` below `parent` into an archive; in it, below `prefix`. */

@@ -6,7 +6,8 @@
  * From 10.10 on: OUT/KDK_13.6_22G120.kdk/System/Library/{Kernels,Extensions,
  * CoreServices/SystemVersion.plist}, and in the image KernelDebugKit.pkg that
  * puts it to /Library/Developer/KDKs. Up to 10.9: OUT/KernelDebugKit with
- * mach_kernel (DEBUG), its dSYM, kgmacros and System.kext; the same in the image.
+ * mach_kernel, its dSYM, kgmacros, and in DEBUG_Kernel the debug mach_kernel and System.kext; the
+ * same in the image.
  *
  * The image is a tar archive with a UDIF trailer ("koly", 512 bytes), the
  * package a tar archive: they are opened by the simulated hdiutil and
