@@ -103,6 +103,8 @@ static struct pl_error *find_kernel(struct make *m)
 	if (!e && !m->out->kernel && m->from->kits && *m->from->kits)
 		return other_kernel(m, *m->from->kits, "no kit here has this core's kernel");
 	size_t named = m->search->kit_count;
+	for (const char *const *path = m->from->folders; !e && !m->out->kernel && path && *path; path++)
+		e = kdk_search_try(m->search, *path, m->wait);
 	if (!e && !m->out->kernel && m->from->places)
 		e = kdk_search_places(m->search, m->from->places, m->wait);
 	for (size_t i = named; !e && i < m->search->kit_count; i++)
@@ -158,6 +160,15 @@ static struct pl_error *add_kext(
 	return NULL;
 }
 
+/* What is no use is said and passed over: inspect has judged it by name already, and a run goes on. */
+static struct pl_error *only_log(const struct make *m, struct pl_error *e)
+{
+	if (!e || pl_error_kind(e) == PL_ERR_NOMEM)
+		return e;
+	pl_log_error(m->from->log, e);
+	return NULL;
+}
+
 /* A kext that was named; *found when it is this one. */
 static struct pl_error *offer_kext(
 	struct make *m, const char *given, const char *uuid, uint64_t start, bool *found)
@@ -168,7 +179,7 @@ static struct pl_error *offer_kext(
 	struct pl_error *e = symbol_file_open(given, &f);
 
 	if (e)
-		return e;
+		return only_log(m, e);
 	e = macho_file_read(f.path, &file);
 	const struct macho_part *part = e ? NULL : macho_file_uuid(&file, uuid);
 	*found = part && !part->dwarf;

@@ -21,7 +21,9 @@ struct debugger_sources {
 	const char *const *kernels;
 	const char *const *kexts;
 	const char *const *kits;
-	const char *places; /* kdk_places(), looked into for a kernel that is none of these; NULL: not */
+	/* Looked into for a kernel that is in none of these, without an error: folders, and kdk_places(). */
+	const char *const *folders;
+	const char *places;
 	const struct pl_log *log; /* what was left out, and why */
 };
 

@@ -119,6 +119,11 @@ struct pl_error *kdk_search_folder(struct kdk_search *s, const char *dir, const 
 	return e;
 }
 
+struct pl_error *kdk_search_try(struct kdk_search *s, const char *dir, const struct pl_wait *w)
+{
+	return note(s, kdk_search_folder(s, dir, w));
+}
+
 struct pl_error *kdk_search_places(struct kdk_search *s, const char *places, const struct pl_wait *w)
 {
 	struct pl_error *e = NULL;
@@ -128,7 +133,7 @@ struct pl_error *kdk_search_places(struct kdk_search *s, const char *places, con
 		char *dir = NULL;
 		e = pl_asprintf(&dir, "%.*s", (int)len, places);
 		if (!e && folder_is(dir))
-			e = note(s, kdk_search_folder(s, dir, w));
+			e = kdk_search_try(s, dir, w);
 		free(dir);
 		places += len + (places[len] == ':');
 	}

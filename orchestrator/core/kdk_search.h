@@ -56,6 +56,9 @@ void kdk_search_free(struct kdk_search *s);
 struct pl_error *kdk_search_folder(
 	struct kdk_search *s, const char *dir, const struct pl_wait *w) PL_MUST_USE;
 
+/** The same, but a dir that cannot be listed is noted. */
+struct pl_error *kdk_search_try(struct kdk_search *s, const char *dir, const struct pl_wait *w) PL_MUST_USE;
+
 /** Every folder of a list "DIR:DIR"; those that are not there are passed over. */
 struct pl_error *kdk_search_places(
 	struct kdk_search *s, const char *places, const struct pl_wait *w) PL_MUST_USE;

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "orchestrator/core/gunzip.h"
 #include "orchestrator/core/inspect.h"
+#include "orchestrator/run/debugger.h"
 #include "orchestrator/run/plan.h"
 #include "orchestrator/run/steps.h"
 #include "orchestrator/run/store.h"
@@ -346,9 +347,11 @@ struct pl_error *step_analyse(struct run *r, char *out)
 			r->facts.kernel_uuid[0] != '\0' && strcasecmp(uuid, r->facts.kernel_uuid) != 0)
 			pl_log(r->log, PL_LOG_WARN, "the core's kernel UUID %s is not the guest's %s", uuid,
 				r->facts.kernel_uuid);
-		if (is_core(r))
+		if (strcmp(pl_json_str_or(c, "kind", ""), "core") == 0)
+			e = debugger_look(r, core);
+		if (e == NULL && is_core(r))
 			tidy(r, core);
-		else
+		else if (e == NULL)
 			e = not_a_core(r);
 	}
 	free(core);
