@@ -238,8 +238,15 @@ printf 'COWD\001\000\000\000' >"$dir/esx.vmdk"
 check 'a kind of ESX: exit 2' extract 2 "$dir/esx.vmdk"
 
 # --force in the virtual machine's own folder
-cp "$top" "$vm/kernel.core"
-check 'a file of the disk is never replaced: exit 2' run 2 extract --force "$vm/kernel.core" "$vm"
-check 'it is still there' cmp "$top" "$vm/kernel.core"
+mkdir "$dir/flat" && cp "$dir/right" "$dir/flat/kernel.core"
+printf '# Disk DescriptorFile\nCID=1\nparentCID=ffffffff\nRW 16384 FLAT "kernel.core" 0\n' >"$dir/flat/disk.vmdk"
+check 'a flat disk with a name of ours' same "$dir/flat/disk.vmdk"
+check 'is never replaced: exit 2' run 2 extract --force "$dir/flat/disk.vmdk" "$dir/flat"
+check 'which it says' has 'kernel.core: it is the image itself' "$dir/err"
+check 'it is still there' cmp "$dir/right" "$dir/flat/kernel.core"
+mv "$dir/flat/kernel.core" "$dir/flat/away"
+printf '# Disk DescriptorFile\nCID=1\nparentCID=ffffffff\nRW 16384 FLAT "away" 0\n' >"$dir/flat/kernel.core"
+check 'nor is a description: exit 2' run 2 extract --force "$dir/flat/kernel.core" "$dir/flat"
+check 'it says that, too' has 'kernel.core: it is the image itself' "$dir/err"
 
 done_testing
