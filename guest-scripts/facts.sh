@@ -53,6 +53,10 @@ kernel boot_time kern.boottime
 say arch "$(uname -m)"
 kernel model hw.model
 boot_args
+# What of SIP is off, which csrutil's lines do not tell in full.
+if said=$(nvram csr-active-config 2>/dev/null); then
+	say csr "${said#csr-active-config"$tab"}"
+fi
 if command -v csrutil >/dev/null 2>&1; then
 	csrutil status 2>&1 | sed 's/^/csrutil=/'
 fi

@@ -82,3 +82,20 @@ bool check_boot_args(const char *s)
 			return false;
 	return strlen(s) <= BOOT_ARGS_MAX;
 }
+
+bool check_version(const char *s)
+{
+	unsigned parts = 0;
+
+	while (parts < 3) {
+		size_t digits = strspn(s, "0123456789");
+		if (digits == 0 || digits > 4)
+			return false;
+		parts++;
+		s += digits;
+		if (*s != '.')
+			break;
+		s++;
+	}
+	return *s == '\0';
+}

@@ -20,6 +20,7 @@ bool check_vmx(const char *s);       /* ends in .vmx */
 bool check_kext(const char *s);      /* ends in .kext, a final '/' aside */
 bool check_host_key(const char *s);  /* SHA256: and the 43 characters of its base64 */
 bool check_absolute(const char *s);  /* begins with '/', has a name, no ".." */
+bool check_version(const char *s);   /* one to three numbers with dots: 10.15.7, 13.6, 14 */
 bool check_boot_args(const char *s); /* printable ASCII, at most BOOT_ARGS_MAX */
 
 #endif

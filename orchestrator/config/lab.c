@@ -115,6 +115,7 @@ static const struct field sudo_fields[] = {
 	{0},
 };
 
+static const struct word nvram_words[] = {{"edit", LAB_NVRAM_EDIT}, {"leave", LAB_NVRAM_LEAVE}, {NULL, 0}};
 static const struct word sudo_words[] = {{"nopasswd", LAB_SUDO_NOPASSWD}, {NULL, 0}};
 
 static const struct field guest_fields[] = {
@@ -130,6 +131,18 @@ static const struct field guest_fields[] = {
 		.offset = offsetof(struct lab_guest, vm_password),
 		.sub = secret_fields,
 		.accepts = SECRET},
+	{.name = "macos",
+		.type = FIELD_TEXT,
+		.flags = FIELD_AUTO,
+		.offset = offsetof(struct lab_guest, macos),
+		.otherwise = "auto",
+		.check = check_version,
+		.accepts = "a version of macOS, such as 10.15.7 or 13.6"},
+	{.name = "nvram",
+		.type = FIELD_WORD,
+		.offset = offsetof(struct lab_guest, nvram),
+		.otherwise = "edit",
+		.words = nvram_words},
 	{.name = "address",
 		.type = FIELD_TEXT,
 		.flags = FIELD_AUTO,

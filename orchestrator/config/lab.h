@@ -38,13 +38,18 @@ struct lab_vm {
 	char *vmx;  /* path of the .vmx on the Fusion host */
 };
 
+/* EDIT: boot-args and SIP are set in the VM's .nvram while it is off. LEAVE: that file is never touched. */
+enum lab_nvram { LAB_NVRAM_EDIT, LAB_NVRAM_LEAVE };
+
 enum lab_sudo { LAB_SUDO_NOPASSWD, LAB_SUDO_PASSWORD };
 
 struct lab_guest {
 	char *name; /* its key under guests: */
 	struct lab_vm vm;
 	struct secret_source vm_password; /* of an encrypted VM */
-	char *address;                    /* "auto" or an IPv4 address */
+	char *macos;                      /* "auto" (as the .vmx says) or a version: known before it boots */
+	enum lab_nvram nvram;
+	char *address; /* "auto" or an IPv4 address */
 	struct {
 		char *user;
 		uint16_t port;

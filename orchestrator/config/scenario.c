@@ -16,7 +16,9 @@ static const struct word kernel_words[] = {{"as-is", KERNEL_AS_IS}, {"release", 
 	{"development", KERNEL_DEVELOPMENT}, {"debug", KERNEL_DEBUG}, {"kasan", KERNEL_KASAN}, {NULL, 0}};
 static const struct word isolation_words[] = {
 	{"snapshot", ISOLATION_SNAPSHOT}, {"none", ISOLATION_NONE}, {NULL, 0}};
-static const struct word sip_words[] = {{"as-is", SIP_AS_IS}, {"off", SIP_OFF}, {NULL, 0}};
+static const struct word sip_words[] = {
+	{"needed", SIP_NEEDED}, {"off", SIP_OFF}, {"as-is", SIP_AS_IS}, {NULL, 0}};
+static const struct word recovery_words[] = {{"end", RECOVERY_END}, {"wait", RECOVERY_WAIT}, {NULL, 0}};
 static const struct word trigger_words[] = {
 	{"dtrace", TRIGGER_DTRACE}, {"command", TRIGGER_COMMAND}, {"kext", TRIGGER_KEXT}, {NULL, 0}};
 static const struct word core_words[] = {
@@ -135,8 +137,13 @@ static const struct field scenario_fields[] = {
 	{.name = "sip",
 		.type = FIELD_WORD,
 		.offset = offsetof(struct scenario, sip),
-		.otherwise = "as-is",
+		.otherwise = "needed",
 		.words = sip_words},
+	{.name = "recovery",
+		.type = FIELD_WORD,
+		.offset = offsetof(struct scenario, recovery),
+		.otherwise = "end",
+		.words = recovery_words},
 	{.name = "payload", .type = FIELD_MAP, .sub = payload_fields},
 	{.name = "trigger",
 		.type = FIELD_MAP,

@@ -19,8 +19,14 @@ enum scenario_kernel { KERNEL_AS_IS, KERNEL_RELEASE, KERNEL_DEVELOPMENT, KERNEL_
 /* SNAPSHOT: taken before, reverted and deleted after. NONE: undone by the journal alone. */
 enum scenario_isolation { ISOLATION_SNAPSHOT, ISOLATION_NONE };
 
-/* What SIP must be. AS_IS lets the guest's state decide what works. */
-enum scenario_sip { SIP_AS_IS, SIP_OFF };
+/*
+ * System Integrity Protection. NEEDED: what trigger, kernel and dump need is
+ * switched off, OFF: all of it; each put back. AS_IS: the guest's state decides what works.
+ */
+enum scenario_sip { SIP_NEEDED, SIP_OFF, SIP_AS_IS };
+
+/* When SIP cannot be switched off from here: end with instructions, or wait for somebody to follow them. */
+enum scenario_recovery { RECOVERY_END, RECOVERY_WAIT };
 
 enum scenario_trigger_kind {
 	TRIGGER_DTRACE,  /* dtrace -w -n TEXT, as root */
@@ -66,6 +72,7 @@ struct scenario {
 	char *boot_args; /* added to ours and to what is there; may be "" */
 	enum scenario_isolation isolation;
 	enum scenario_sip sip;
+	enum scenario_recovery recovery;
 	struct {
 		struct scenario_file *files;
 		size_t files_count;

@@ -1,9 +1,11 @@
 #include "orchestrator/fusion/bundle.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/text.h"
@@ -179,4 +181,35 @@ struct pl_error *bundle_write(const char *path, const struct stat *seen, const v
 				"shut the guest down, and try again"),
 			"%s", path);
 	return pl_fs_replace(path, data, size);
+}
+
+/* base/fs.c names them so. */
+static bool is_leftover(const char *name, const char *of)
+{
+	size_t n = strlen(of);
+
+	if (strncmp(name, of, n) != 0 || strncmp(name + n, ".tmp.", 5) != 0)
+		return false;
+	name += n + 5;
+	size_t digits = strspn(name, "0123456789");
+	if (digits == 0 || name[digits] != '-')
+		return false;
+	name += digits + 1;
+	digits = strspn(name, "0123456789");
+	return digits > 0 && name[digits] == '\0';
+}
+
+void bundle_sweep(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : NULL;
+	DIR *d = dir ? opendir(dir) : NULL;
+	struct dirent *entry;
+
+	while (d && (entry = readdir(d)))
+		if (is_leftover(entry->d_name, slash + 1))
+			unlinkat(dirfd(d), entry->d_name, 0);
+	if (d)
+		closedir(d);
+	free(dir);
 }

@@ -58,4 +58,10 @@ struct pl_error *bundle_read(const char *path, struct pl_buf *out, struct stat *
 struct pl_error *bundle_write(
 	const char *path, const struct stat *seen, const void *data, size_t size) PL_MUST_USE;
 
+/**
+ * Removes what writing that file left beside it when it was cut off: NAME.tmp.PROCESS-N,
+ * NAME being the file's own. The caller is the only one who writes it now.
+ */
+void bundle_sweep(const char *path);
+
 #endif

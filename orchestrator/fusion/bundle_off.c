@@ -106,7 +106,7 @@ static struct pl_error *judge_lock(
 	if (kind == BUNDLE_LOCK_NONE)
 		return NULL;
 	if (kind == BUNDLE_LOCK_UNKNOWN && answered) {
-		pl_log(log, PL_LOG_INFO, "%s names no process, and vmrun says that the VM is off", safe);
+		pl_log(log, PL_LOG_DEBUG, "%s names no process, and vmrun says that the VM is off", safe);
 		return NULL;
 	}
 	if (kind == BUNDLE_LOCK_UNKNOWN)

@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "orchestrator/fusion/bundle.h"
 #include "orchestrator/fusion/find_vm.h"
 #include "orchestrator/fusion/vm.h"
 #include "orchestrator/fusion/vmrest.h"
@@ -24,6 +25,7 @@
 #define POLL_FIRST (100 * PL_MS)
 #define POLL_MOST (1 * PL_SECOND)
 #define ADDRESS_TIME (10 * PL_SECOND)
+#define SETTLE_PAUSE (250 * PL_MS)
 
 struct vm_host {
 	struct vmrest *rest;
@@ -403,6 +405,37 @@ static struct pl_error *fusion_nics(
 	return NULL;
 }
 
+static struct pl_error *fusion_settle(struct vm_host *h, const struct vm *vm, const struct pl_wait *w)
+{
+	struct bundle b;
+	struct pl_error *e = bundle_find(vm->vmx, &b);
+
+	while (!e) {
+		struct pl_error *over, *held = bundle_check_off(&b, &h->run, w, h->log);
+
+		if (!held || b.suspended || pl_error_kind(held) != PL_ERR_LAB) {
+			e = held;
+			break;
+		}
+		over = pl_wait_sleep(w, SETTLE_PAUSE);
+		if (over && pl_error_kind(over) == PL_ERR_TIMEOUT) {
+			pl_error_free(over);
+			e = held;
+			break;
+		}
+		pl_error_free(held);
+		e = over;
+	}
+	bundle_deinit(&b);
+	return e;
+}
+
+static struct pl_error *fusion_network(
+	struct vm_host *h, const char *vmnet, const struct pl_wait *w, struct vm_network *ret)
+{
+	return vmrest_network(h->rest, vmnet, w, ret);
+}
+
 struct claims {
 	struct vm_address *at;
 	size_t count;
@@ -484,11 +517,13 @@ static const struct vm_ops fusion_ops = {
 	.power = fusion_power,
 	.start = fusion_start,
 	.stop = fusion_stop,
+	.settle = fusion_settle,
 	.snapshots = fusion_snapshots,
 	.snapshot_take = fusion_snapshot_take,
 	.snapshot_revert = fusion_snapshot_revert,
 	.snapshot_delete = fusion_snapshot_delete,
 	.nics = fusion_nics,
+	.network = fusion_network,
 	.addresses = fusion_addresses,
 	.destroy = fusion_destroy,
 };

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -39,6 +40,12 @@ struct vm_nic {
 	char device[16]; /* e1000e, vmxnet3; "" if not known */
 };
 
+/* The subnet behind a network adapter; host byte order. */
+struct vm_network {
+	uint32_t subnet;
+	uint32_t mask;
+};
+
 /* An address that something claims for the guest; nobody has proved it yet. */
 struct vm_address {
 	char ip[16];
@@ -59,6 +66,12 @@ struct vm_ops {
 	/** Powers off (hard: pulls the plug; else asks the guest) and polls until it is off. Already off: ok.
 	 */
 	struct pl_error *(*stop)(struct vm_host *h, const struct vm *vm, bool hard, const struct pl_wait *w);
+	/**
+	 * Waits until the files of a VM that is off may be edited: Fusion lets go of
+	 * them up to two minutes later. PL_ERR_LAB with what holds them when w ends,
+	 * at once for what does not end by itself (suspended, not on this host).
+	 */
+	struct pl_error *(*settle)(struct vm_host *h, const struct vm *vm, const struct pl_wait *w);
 	/** *ret: malloc'd array of malloc'd names, free with vm_names_free(). */
 	struct pl_error *(*snapshots)(
 		struct vm_host *h, const struct vm *vm, const struct pl_wait *w, char ***ret, size_t *count);
@@ -70,6 +83,10 @@ struct vm_ops {
 		struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w);
 	struct pl_error *(*nics)(struct vm_host *h, const struct vm *vm, const struct pl_wait *w,
 		struct vm_nic ret[8], size_t *count);
+	/** Of that virtual network ("vmnet8"); known while the VM is off. PL_ERR_LAB if there is no such one.
+	 */
+	struct pl_error *(*network)(
+		struct vm_host *h, const char *vmnet, const struct pl_wait *w, struct vm_network *ret);
 	/**
 	 * One try, in the order /ip, /nicips, vmrun: what each claims now, duplicates
 	 * dropped. A source that fails is skipped (logged): *count may be 0.

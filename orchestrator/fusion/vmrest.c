@@ -368,6 +368,23 @@ struct pl_error *vmrest_nics(
 	return finish(&g, e ? e : vmrest_decode_nics(&g.text, ret, count));
 }
 
+struct pl_error *vmrest_network(
+	struct vmrest *r, const char *vmnet, const struct pl_wait *w, struct vm_network *ret)
+{
+	struct got g;
+	bool found = false;
+	char safe[32];
+	struct pl_error *e = get(r, "/vmnet", false, TRIES, w, &g);
+
+	if (!e)
+		e = vmrest_decode_network(&g.text, vmnet, &found, ret);
+	if (!e && !found)
+		e = pl_error_at(pl_error_new(PL_ERR_LAB, "there is no network '%s'",
+					pl_escape_str(vmnet, safe, sizeof(safe))),
+			"%s", g.where);
+	return finish(&g, e);
+}
+
 struct pl_error *vmrest_ip(struct vmrest *r, const char *id, const struct pl_wait *w, char ret[16])
 {
 	struct got g;

@@ -77,6 +77,10 @@ struct pl_error *vmrest_ip(
 struct pl_error *vmrest_nicips(struct vmrest *r, const char *id, const struct pl_wait *w, char ret[16][16],
 	size_t *count) PL_MUST_USE;
 
+/** GET /vmnet: the subnet of the virtual network of that name. PL_ERR_LAB if it is not listed. */
+struct pl_error *vmrest_network(
+	struct vmrest *r, const char *vmnet, const struct pl_wait *w, struct vm_network *ret) PL_MUST_USE;
+
 /*
  * The decoders of the answers, apart from the traffic. Their errors are
  * PL_ERR_DATA at t->where.
@@ -91,6 +95,9 @@ struct pl_error *vmrest_decode_vms(
 struct pl_error *vmrest_decode_power(const struct vmrest_text *t, enum vm_power *ret) PL_MUST_USE;
 struct pl_error *vmrest_decode_nics(
 	const struct vmrest_text *t, struct vmrest_nic ret[8], size_t *count) PL_MUST_USE;
+/** *found is false, and no error, when there is no network of that name. */
+struct pl_error *vmrest_decode_network(
+	const struct vmrest_text *t, const char *vmnet, bool *found, struct vm_network *ret) PL_MUST_USE;
 struct pl_error *vmrest_decode_ip(const struct vmrest_text *t, char ret[16]) PL_MUST_USE;
 struct pl_error *vmrest_decode_nicips(
 	const struct vmrest_text *t, char ret[16][16], size_t *count) PL_MUST_USE;

@@ -197,6 +197,45 @@ struct pl_error *vmrest_decode_nics(const struct vmrest_text *t, struct vmrest_n
 	return e;
 }
 
+/* "192.168.136.0", "255.255.255.0": an address of that network is its number and something below the mask. */
+static struct pl_error *decode_network(const json_t *o, const char *where, struct vm_network *ret)
+{
+	const char *subnet, *mask;
+	struct in_addr s, m;
+	char safe[64];
+	struct pl_error *e = pl_json_str(o, "subnet", where, &subnet);
+
+	if (!e)
+		e = pl_json_str(o, "mask", where, &mask);
+	if (e)
+		return e;
+	if (inet_pton(AF_INET, subnet, &s) != 1)
+		return bad(where, "'%s' is no subnet", pl_escape_str(subnet, safe, sizeof(safe)));
+	if (inet_pton(AF_INET, mask, &m) != 1 || m.s_addr == 0)
+		return bad(where, "'%s' is no network mask", pl_escape_str(mask, safe, sizeof(safe)));
+	*ret = (struct vm_network){ntohl(s.s_addr) & ntohl(m.s_addr), ntohl(m.s_addr)};
+	return NULL;
+}
+
+struct pl_error *vmrest_decode_network(
+	const struct vmrest_text *t, const char *vmnet, bool *found, struct vm_network *ret)
+{
+	json_t *root = NULL, *list;
+	struct pl_error *e = parse(t, &root);
+
+	*found = false;
+	if (!e)
+		e = pl_json_array(root, "vmnets", t->where, &list);
+	for (size_t i = 0; !e && !*found && i < json_array_size(list); i++) {
+		const json_t *o = json_array_get(list, i);
+		*found = !strcmp(pl_json_str_or(o, "name", ""), vmnet);
+		if (*found)
+			e = decode_network(o, t->where, ret);
+	}
+	json_decref(root);
+	return e;
+}
+
 struct pl_error *vmrest_decode_ip(const struct vmrest_text *t, char ret[16])
 {
 	json_t *root = NULL;

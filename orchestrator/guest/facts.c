@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "orchestrator/macos/csr.h"
 #include "orchestrator/macos/csr_status.h"
 
 /* For people, reports and comparisons: printable, whatever the guest says. */
@@ -25,6 +26,34 @@ static bool is_printable_ascii(const char *text)
 
 /* ---- SIP ------------------------------------------------------------------------ */
 
+static int hex_digit(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c == '\0' ? NULL : strchr(digits, tolower((unsigned char)c));
+	return at == NULL ? -1 : (int)(at - digits);
+}
+
+/* "w%08%00%00": nvram prints a byte as it is when it can, else as %XX; a u32, the lowest byte first. */
+static bool parse_csr(const char *s, uint32_t *ret)
+{
+	*ret = 0;
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned byte = (unsigned char)*s;
+		if (byte == '%') {
+			int high = hex_digit(s[1]), low = high < 0 ? -1 : hex_digit(s[2]);
+			if (low < 0)
+				return false;
+			byte = (unsigned)(high << 4 | low);
+			s += 2;
+		} else if (byte == '\0') {
+			return false;
+		}
+		*ret |= byte << 8 * i;
+		s++;
+	}
+	return *s == '\0';
+}
+
 static struct pl_error *parse_sip(const struct guest_output *o, struct guest_facts *f)
 {
 	struct csr_status s;
@@ -40,6 +69,11 @@ static struct pl_error *parse_sip(const struct guest_output *o, struct guest_fac
 	f->sip_nvram = s.nvram;
 	f->sip_kext = s.kexts;
 	f->sip_debug = s.kernel_debugger;
+	/* csrutil has no line for the kernel's debugger. */
+	const char *csr = guest_value(o, "csr");
+	f->csr_known = csr != NULL && parse_csr(csr, &f->csr);
+	if (f->csr_known)
+		f->sip_debug = csr_allows_kernel_debugger(f->csr) ? 0 : 1;
 	return pl_strdup(s.headline, &f->sip);
 }
 

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -93,10 +94,12 @@ struct guest_facts {
 	 */
 	int sip_dtrace, sip_nvram, sip_kext, sip_debug;
 	struct csr_status csrutil; /* the same, line by line */
-	char *arch;                /* x86_64 */
-	char *model;               /* VMware7,1 */
-	char *interface;           /* en0: the one that leads to us */
-	char *nic_driver;          /* "" if not known */
+	bool csr_known;            /* nvram csr-active-config could be read */
+	uint32_t csr;
+	char *arch;       /* x86_64 */
+	char *model;      /* VMware7,1 */
+	char *interface;  /* en0: the one that leads to us */
+	char *nic_driver; /* "" if not known */
 };
 
 struct pl_error *guest_facts_read(

@@ -44,3 +44,11 @@ struct pl_error *run_boot_args_refuse(const struct boot_args_findings *f)
 	e = pl_error_why(pl_error_at(e, "boot_args"), "rule %s of `paniclab boot-args decode`", found->code);
 	return pl_error_hint(e, "%s, or have the scenario expect no core", found->advice);
 }
+
+struct pl_error *run_boot_args_expect_core(const char *args, const struct macos_version *xnu)
+{
+	const struct boot_args_guest guest = {.xnu = *xnu};
+	struct boot_args_findings found;
+	boot_args_check(args, DUMP_NETWORK, &guest, &found);
+	return run_boot_args_refuse(&found);
+}

@@ -24,6 +24,9 @@ struct run_boot_args {
 struct pl_error *run_boot_args_make(
 	const char *present, const struct run_boot_args *choices, char **ret) PL_MUST_USE;
 
+/** PL_ERR_USAGE if that kernel (all zero: not known) will send no core with them. */
+struct pl_error *run_boot_args_expect_core(const char *args, const struct macos_version *xnu) PL_MUST_USE;
+
 /** Each warning to the log (notes only with --verbose), under the guest's name. */
 void run_boot_args_warn(const struct boot_args_findings *f, const char *guest, const struct pl_log *log);
 

@@ -14,6 +14,7 @@ struct pl_error *run_context_init(struct run *r, const struct run_options *o)
 {
 	*r = (struct run){
 		.o = o, .lab = o->lab, .scenario = o->scenario, .log = o->log, .lock = STORE_UNLOCKED};
+	arming_init(&r->arm);
 	r->doc = json_object();
 	if (r->doc == NULL)
 		return pl_error_nomem();
@@ -49,6 +50,7 @@ void run_context_deinit(struct run *r)
 	free(r->rules);
 	journal_close(r->journal);
 	store_unlock(&r->lock);
+	arming_deinit(&r->arm);
 	free(r->boot_args);
 	free(r->id);
 	free(r->dir);
@@ -115,6 +117,34 @@ struct pl_error *run_connect(struct run *r, const struct pl_wait *w)
 	if (e == NULL)
 		run_keep_guest(r, &found, g);
 	return e;
+}
+
+struct pl_error *run_new_boot(struct run *r, const struct pl_wait *w)
+{
+	struct reach reach = run_reach(r);
+	struct found_address found;
+	struct guest *g = NULL;
+	struct guest_facts facts;
+	struct pl_error *e = reach_new_boot(&reach, r->facts.boot_time, w, &found, &g, &facts);
+	if (e != NULL)
+		return pl_error_hint(
+			pl_error_context(e, "waiting for %s to come back from its reboot", r->cfg->name),
+			"look at its screen; a longer boot_timeout in the lab file gives it more time");
+	guest_facts_deinit(&r->facts);
+	r->facts = facts;
+	run_keep_guest(r, &found, g);
+	return NULL;
+}
+
+void run_count_boot(struct run *r, const char *why)
+{
+	json_t *boots = json_object_get(r->doc, "boots");
+	if (boots == NULL) {
+		boots = json_array();
+		run_report(r, "boots", boots);
+	}
+	/* The report owns it, if there is memory for one. */
+	json_array_append_new(json_object_get(r->doc, "boots"), json_pack("{s:s}", "why", why));
 }
 
 void run_event(struct run *r, const char *event, json_t *o)

@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "orchestrator/fusion/vm.h"
 #include "orchestrator/guest/guest.h"
+#include "orchestrator/run/arming.h"
 #include "orchestrator/run/dump.h"
 #include "orchestrator/run/journal.h"
 #include "orchestrator/run/reach.h"
@@ -43,6 +44,7 @@ struct run {
 	int64_t folders;     /* the intent that stands for all our folders in the guest; 0: none */
 	struct guest_facts facts;
 	char *boot_args; /* what this run set */
+	struct arming arm;
 
 	struct dump *dump;
 	struct dump_state dumped;
@@ -81,6 +83,20 @@ void run_keep_guest(struct run *r, const struct found_address *found, struct gue
 
 /** Finds the guest's address and connects; fills ip, ip_source and guest. */
 struct pl_error *run_connect(struct run *r, const struct pl_wait *w) PL_MUST_USE;
+
+/** Waits for a boot other than the one of facts.boot_time, connects, and reads the facts anew. */
+struct pl_error *run_new_boot(struct run *r, const struct pl_wait *w) PL_MUST_USE;
+
+/**
+ * Binds the dump server's port at that address, or another one where the lab
+ * file leaves that open, and keeps it in arm.socket: the guest is told of it
+ * before the server starts. Held already: ok. (steps_host.c)
+ */
+struct pl_error *run_hold_port(struct run *r, const char *bind) PL_MUST_USE;
+void run_release_port(struct run *r);
+
+/** One more boot of the guest before its panic; why it was needed, for the report. */
+void run_count_boot(struct run *r, const char *why);
 
 /** Writes an event to events.ndjson and to the UI; o is taken over. Never fails the run. */
 void run_event(struct run *r, const char *event, json_t *o);

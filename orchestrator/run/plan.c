@@ -12,11 +12,6 @@ static bool with_snapshot(const struct run *r)
 	return r->scenario->isolation == ISOLATION_SNAPSHOT;
 }
 
-static bool with_sip(const struct run *r)
-{
-	return r->scenario->sip == SIP_OFF;
-}
-
 static bool with_payload(const struct run *r)
 {
 	return r->scenario->payload.files_count > 0 || r->scenario->payload.kext != NULL;
@@ -47,6 +42,23 @@ bool plan_sets_boot_args(const struct run *r)
 	return with_dump(r) || r->scenario->boot_args[0] != '\0' || r->scenario->kernel > KERNEL_RELEASE;
 }
 
+static bool with_edit(const struct run *r)
+{
+	return r->arm.offline;
+}
+
+/* A running guest writes its .nvram anew when it goes off. */
+static bool with_shut_down(const struct run *r)
+{
+	return r->arm.offline && r->power_before == VM_POWER_ON;
+}
+
+/* Where the .nvram cannot be edited. */
+static bool with_nvram_tool(const struct run *r)
+{
+	return !r->arm.offline && plan_sets_boot_args(r);
+}
+
 static bool with_verify(const struct run *r)
 {
 	return plan_sets_boot_args(r) || r->scenario->kernel != KERNEL_AS_IS;
@@ -68,12 +80,6 @@ static void why_lock(const struct run *r, char *out)
 	SAY("one run at a time on a VM, and none on top of an unrestored one");
 }
 
-static void why_sip(const struct run *r, char *out)
-{
-	(void)r;
-	SAY("the scenario wants SIP off, and the file of a guest that is off can be edited");
-}
-
 static void why_snapshot(const struct run *r, char *out)
 {
 	(void)r;
@@ -84,6 +90,19 @@ static void why_firewall(const struct run *r, char *out)
 {
 	SAY("host.firewall is %s: the guest's packets must reach the dump server",
 		r->lab->host.firewall == LAB_FIREWALL_TRY ? "try" : "allow");
+}
+
+static void why_shut_down(const struct run *r, char *out)
+{
+	SAY("%s runs, and a guest's .nvram is only its own while it is off", r->cfg->name);
+}
+
+static void why_arm(const struct run *r, char *out)
+{
+	bool args = plan_sets_boot_args(r), sip = r->scenario->sip != SIP_AS_IS;
+	SAY("%s%s%s, in the .nvram while the guest is off: neither Recovery nor a reboot for it",
+		sip ? r->scenario->sip == SIP_OFF ? "SIP off" : "what of SIP is in the way, off" : "",
+		sip && args ? ", and " : "", args ? "the boot-args that a dump needs" : "");
 }
 
 static void why_power(const struct run *r, char *out)
@@ -126,8 +145,10 @@ static void why_payload(const struct run *r, char *out)
 
 static void why_boot_args(const struct run *r, char *out)
 {
-	SAY("%s", with_dump(r) ? "the kernel dumps over the network only when its boot-args say so"
-			       : "the scenario asks for boot-args or for another kernel");
+	SAY("%s; %s",
+		with_dump(r) ? "the kernel dumps over the network only when its boot-args say so"
+			     : "the scenario asks for boot-args or for another kernel",
+		r->arm.why_not[0] == '\0' ? "set in the guest" : r->arm.why_not);
 }
 
 static void why_reboot(const struct run *r, char *out)
@@ -188,15 +209,16 @@ static void why_judge(const struct run *r, char *out)
 const struct step plan_steps[] = {
 	{"preflight", NULL, why_preflight, step_preflight, NULL, false, false},
 	{"lock", NULL, why_lock, step_lock, "a lock file in the state folder", false, false},
-	/* Before the snapshot, which carries it: so the revert and the undo cannot disagree. */
-	{"sip", with_sip, why_sip, step_sip, "csr-active-config in the .nvram, put back to the byte", false,
-		false},
 	{"snapshot", with_snapshot, why_snapshot, step_snapshot,
 		"a snapshot, reverted and deleted at the end", false, false},
-	{"power on", NULL, why_power, step_power_on, "the VM's power, put back as it was", false, false},
-	{"address", NULL, why_address, step_address, NULL, false, false},
 	{"kdumpd", with_kdumpd, why_kdumpd, step_kdumpd, "Apple's kdumpd, loaded again at the end", false,
 		false},
+	{"shut down", with_shut_down, why_shut_down, step_shut_down, "the VM's power, put back as it was",
+		false, false},
+	{"nvram", with_edit, why_arm, step_arm, "boot-args and csr-active-config, put back as they were",
+		false, false},
+	{"power on", NULL, why_power, step_power_on, "the VM's power, put back as it was", false, false},
+	{"address", NULL, why_address, step_address, NULL, false, false},
 	{"dump server", with_dump, why_server, step_server, "a UDP port of this host while the run lasts",
 		false, false},
 	{"firewall", with_firewall, why_firewall, step_firewall,
@@ -204,9 +226,9 @@ const struct step plan_steps[] = {
 	{"facts", NULL, why_facts, step_facts, "a private folder in the guest, removed again", false, false},
 	{"payload", with_payload, why_payload, step_payload, "files in the guest, removed again", false,
 		false},
-	{"boot-args", plan_sets_boot_args, why_boot_args, step_boot_args,
+	{"boot-args", with_nvram_tool, why_boot_args, step_boot_args,
 		"nvram boot-args, put back as they were", false, false},
-	{"reboot", plan_sets_boot_args, why_reboot, step_reboot, "the guest reboots", false, false},
+	{"reboot", with_nvram_tool, why_reboot, step_reboot, "the guest reboots", false, false},
 	{"verify", with_verify, why_verify, step_verify, NULL, false, false},
 	{"set-up", with_setup, why_setup, step_setup, "whatever the script does in the guest", false, false},
 	{"trigger", NULL, why_trigger, step_trigger, "the guest panics", true, false},

@@ -8,13 +8,18 @@
 #include "orchestrator/run/store.h"
 #include "orchestrator/run/undo.h"
 
-/* True if a snapshot was begun before the change: its revert takes the change with it. */
-static bool covered(const struct journal_state *s, const struct journal_change *c)
+static enum undo_cover cover_of(const struct journal_state *s, const struct journal_change *c)
 {
 	for (size_t i = 0; i < s->count && s->changes[i].id < c->id; i++)
 		if (strcmp(s->changes[i].change, "snapshot") == 0 && s->changes[i].done)
-			return true;
-	return false;
+			return s->changes[i].undone ? UNDO_REVERTED : UNDO_COVERED;
+	return UNDO_ALONE;
+}
+
+/* True if a snapshot was begun before the change: its revert takes the change with it. */
+static bool covered(const struct journal_state *s, const struct journal_change *c)
+{
+	return cover_of(s, c) != UNDO_ALONE;
 }
 
 static void tell(const struct restore_args *a, const struct journal_change *c, const char *status,
@@ -63,6 +68,7 @@ static struct pl_error *undo_all(
 	for (size_t i = s->count; i-- > 0;) {
 		const struct undo_kind *kind = undo_find(s->changes[i].change);
 		struct undo u = {.args = a, .journal = j, .change = &s->changes[i]};
+		u.cover = cover_of(s, u.change);
 		if (u.change->undone || (kind != NULL && kind->in_vm && covered(s, u.change)))
 			continue;
 		struct pl_error *e = undo_one(&u, left);

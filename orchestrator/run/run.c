@@ -174,7 +174,7 @@ static void on_undo(void *arg, const char *change, const char *status, const cha
 		const char *change;
 		const char *step;
 	} made_by[] = {{"snapshot", "snapshot"}, {"firewall", "firewall"}, {"power", "power on"},
-		{"payload", "payload"}, {"boot-args", "boot-args"}, {"nvram", "sip"}};
+		{"nvram", "nvram"}, {"payload", "payload"}, {"boot-args", "boot-args"}};
 	struct run *r = arg;
 	const char *name = change;
 	for (size_t i = 0; i < sizeof made_by / sizeof *made_by; i++)

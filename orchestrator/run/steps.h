@@ -11,16 +11,22 @@ struct pl_error *step_snapshot(struct run *r, char *out);
 struct pl_error *step_power_on(struct run *r, char *out);
 struct pl_error *step_address(struct run *r, char *out);
 
-/* steps_nvram.c: a guest that is still off */
-struct pl_error *step_sip(struct run *r, char *out);
-
 /* steps_host.c: this host, on the way from the guest to the dump server */
 struct pl_error *step_kdumpd(struct run *r, char *out);
 struct pl_error *step_server(struct run *r, char *out);
 struct pl_error *step_firewall(struct run *r, char *out);
 
-/* steps_guest.c: arming the guest */
+/* steps_arm.c: arming the guest while it is off */
+struct pl_error *step_shut_down(struct run *r, char *out);
+struct pl_error *step_arm(struct run *r, char *out);
+/** Shuts the guest down, edits its .nvram by what is known now, and boots it: run.facts are the new boot's.
+ */
+struct pl_error *arm_again(struct run *r, const char *why) PL_MUST_USE;
+
+/* steps_facts.c */
 struct pl_error *step_facts(struct run *r, char *out);
+
+/* steps_guest.c: arming the guest while it runs */
 struct pl_error *step_payload(struct run *r, char *out);
 struct pl_error *step_boot_args(struct run *r, char *out);
 struct pl_error *step_reboot(struct run *r, char *out);

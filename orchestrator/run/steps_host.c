@@ -1,6 +1,9 @@
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "orchestrator/host/address.h"
@@ -9,6 +12,7 @@
 #include "orchestrator/host/port_holder.h"
 #include "orchestrator/run/plan.h"
 #include "orchestrator/run/steps.h"
+#include "server/udp.h"
 
 #define SAY(...) snprintf(out, STEP_TEXT_MAX, __VA_ARGS__)
 
@@ -40,12 +44,13 @@ struct pl_error *step_kdumpd(struct run *r, char *out)
 
 /* ---- the dump server ------------------------------------------------------------ */
 
-/* Who has the port goes into `holder`, "" if it is free. */
+/* Who has the lab's port goes into `holder`, "" if it is free. */
 static struct pl_error *choose_port(
 	const struct run *r, const char *bind, uint16_t *port, char holder[static 128])
 {
 	struct pl_wait w = run_wait(r, 60 * PL_SECOND);
 	holder[0] = '\0';
+	*port = r->lab->server.port;
 	if (!port_taken(bind, *port))
 		return NULL;
 	port_holder(*port, r->lab->host.launchctl, &w, holder, 128);
@@ -58,6 +63,35 @@ static struct pl_error *choose_port(
 	return pl_error_hint(e, "stop it, or set server.port to auto: the guest is then told another port");
 }
 
+void run_release_port(struct run *r)
+{
+	if (r->arm.socket >= 0)
+		close(r->arm.socket);
+	r->arm.socket = -1;
+	r->arm.server[0] = '\0';
+}
+
+struct pl_error *run_hold_port(struct run *r, const char *bind)
+{
+	struct arming *a = &r->arm;
+	struct sockaddr_in at;
+	socklen_t size = sizeof at;
+	uint16_t port;
+	if (a->socket >= 0 && strcmp(a->server, bind) == 0)
+		return NULL;
+	run_release_port(r);
+	struct pl_error *e = choose_port(r, bind, &port, a->port_holder);
+	if (e == NULL)
+		e = udp_bind(bind, port, 1, &a->socket);
+	if (e == NULL && getsockname(a->socket, (struct sockaddr *)&at, &size) < 0)
+		e = pl_error_errno(PL_ERR_LAB, errno, "cannot tell which port was bound");
+	if (e != NULL)
+		return e;
+	a->port = ntohs(at.sin_port);
+	snprintf(a->server, sizeof a->server, "%s", bind);
+	return NULL;
+}
+
 static struct pl_error *own_address(const struct run *r, char ret[static 16])
 {
 	if (strcmp(r->lab->server.bind, "auto") == 0)
@@ -68,7 +102,8 @@ static struct pl_error *own_address(const struct run *r, char ret[static 16])
 
 struct pl_error *step_server(struct run *r, char *out)
 {
-	char bind[16], core[4096], holder[128] = "";
+	char bind[16], core[4096];
+	const char *holder = r->arm.port_holder;
 	struct server_network guest = {.mask = UINT32_MAX};
 	struct server_config c;
 	struct in_addr address;
@@ -76,11 +111,13 @@ struct pl_error *step_server(struct run *r, char *out)
 	struct pl_error *e = own_address(r, bind);
 	if (e == NULL && inet_pton(AF_INET, r->ip, &address) != 1)
 		e = pl_error_new(PL_ERR_LAB, "%s is not an IPv4 address", r->ip);
-	c.port = r->lab->server.port;
 	if (e == NULL)
-		e = choose_port(r, bind, &c.port, holder);
+		e = run_hold_port(r, bind);
 	if (e != NULL)
 		return e;
+	c.port = r->arm.port;
+	c.socket = r->arm.socket;
+	r->arm.socket = -1;
 	guest.address = ntohl(address.s_addr);
 	snprintf(core, sizeof core, "%s/core", r->dir);
 	c.bind = bind;

@@ -164,6 +164,9 @@ struct pl_error *step_preflight(struct run *r, char *out)
 		return e;
 	SAY("%s is %s", r->vm.name, vm_power_name(r->power_before));
 	note_simulated(r);
+	e = arming_prepare(r, &w);
+	if (e != NULL)
+		return e;
 	return serial_open(&r->serial, r->vm.vmx);
 }
 
@@ -215,21 +218,24 @@ struct pl_error *step_snapshot(struct run *r, char *out)
 
 struct pl_error *step_power_on(struct run *r, char *out)
 {
-	int64_t id;
-	if (r->power_before == VM_POWER_ON) {
+	int64_t id = 0;
+	struct pl_error *e = NULL;
+	if (r->power_before == VM_POWER_ON && !r->arm.offline) {
 		SAY("it runs already");
 		return NULL;
 	}
-	struct pl_error *e =
-		run_intent(r, "power", json_pack("{s:s}", "power", vm_power_name(r->power_before)), &id);
+	/* That it ran before was noted when it was shut down. */
+	if (r->power_before == VM_POWER_OFF)
+		e = run_intent(r, "power", json_pack("{s:s}", "power", vm_power_name(r->power_before)), &id);
 	if (e != NULL)
 		return e;
 	struct pl_wait w = run_wait(r, r->cfg->boot_timeout);
 	e = r->host.ops->start(r->host.host, &r->vm, &w);
 	if (e != NULL)
 		return e;
+	run_count_boot(r, r->arm.offline ? "armed" : "to set it up");
 	SAY("on");
-	return journal_done(r->journal, id);
+	return id == 0 ? NULL : journal_done(r->journal, id);
 }
 
 struct pl_error *step_address(struct run *r, char *out)

@@ -7,14 +7,18 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "orchestrator/fusion/bundle.h"
 #include "orchestrator/run/undo_guest.h"
 #include "orchestrator/run/undo_host.h"
-#include "orchestrator/run/undo_nvram.h"
+#include "orchestrator/run/vm_nvram.h"
 
 #define SAY(...) snprintf(out, UNDO_TEXT_MAX, __VA_ARGS__)
 
 /* Merging a snapshot's disks can take minutes; a hung vmrun must end all the same. */
 static const int64_t VM_TIME = 600 * PL_SECOND;
+
+/* Fusion lets go of the files of a VM that went off up to two minutes later. */
+static const int64_t LOCK_TIME = 150 * PL_SECOND;
 
 static const char *before_str(const struct undo *u, const char *key)
 {
@@ -111,27 +115,83 @@ static void by_hand_snapshot(const struct undo *u, char *out)
 		was_on(u) ? "start the VM; " : "", vmx, name);
 }
 
-static struct pl_error *undo_power(struct undo *u, char *out)
+/* Asked first: a guest that shuts down writes its nvram and disks. */
+static struct pl_error *shut_down(const struct undo *u, const char **how)
 {
 	struct vm_backend *b = u->args->backend;
 	struct pl_wait soft = pl_wait_for(90 * PL_SECOND, NULL);
 	struct pl_wait w = pl_wait_for(VM_TIME, NULL);
-	/* Asked first: a guest that shuts down writes its nvram and disks. */
 	struct pl_error *e = b->ops->stop(b->host, u->args->vm, false, &soft);
-	if (e != NULL) {
-		pl_error_free(e);
-		e = b->ops->stop(b->host, u->args->vm, true, &w);
-		SAY("powered off hard");
-	} else {
-		SAY("shut down");
-	}
+	*how = "shut down";
+	if (e == NULL)
+		return NULL;
+	pl_error_free(e);
+	*how = "powered off hard";
+	return b->ops->stop(b->host, u->args->vm, true, &w);
+}
+
+static struct pl_error *undo_power(struct undo *u, char *out)
+{
+	struct pl_wait w = pl_wait_for(VM_TIME, NULL);
+	const char *how = "running again";
+	struct pl_error *e = was_on(u) ? set_power(u, true, &w) : shut_down(u, &how);
+	SAY("%s", how);
 	return e;
 }
 
 static void by_hand_power(const struct undo *u, char *out)
 {
 	char vmx[UNDO_TEXT_MAX / 2];
-	SAY("vmrun -T fusion stop %s", quoted(u->args->vm->vmx, vmx, sizeof vmx));
+	SAY("vmrun -T fusion %s %s", was_on(u) ? "start" : "stop", quoted(u->args->vm->vmx, vmx, sizeof vmx));
+}
+
+/* The VM is off when this begins and ends, or off and then on again. */
+static struct pl_error *put_back_nvram(const struct undo *u)
+{
+	struct vm_backend *b = u->args->backend;
+	struct pl_wait w = pl_wait_for(LOCK_TIME, NULL);
+	struct vm_nvram v = {0};
+	bool changed = false;
+	struct pl_error *e = b->ops->settle(b->host, u->args->vm, &w);
+	if (e == NULL)
+		e = vm_nvram_open(u->args->vm->vmx, &v);
+	if (e == NULL)
+		bundle_sweep(v.path);
+	if (e == NULL)
+		e = vm_nvram_put_back(&v, u->change->before, &changed);
+	if (e == NULL && changed)
+		e = vm_nvram_write(&v);
+	vm_nvram_close(&v);
+	return e;
+}
+
+static struct pl_error *undo_nvram(struct undo *u, char *out)
+{
+	struct vm_backend *b = u->args->backend;
+	struct pl_wait w = pl_wait_for(VM_TIME, NULL);
+	enum vm_power power = VM_POWER_CHANGING;
+	const char *how = "";
+	/* Without an answer it is stopped all the same: to stop what is off is no error. */
+	struct pl_error *e = b->ops->power(b->host, u->args->vm, &w, &power);
+	pl_error_free(e);
+	e = NULL;
+	SAY("%s", u->cover == UNDO_REVERTED ? "by the snapshot" : "as it was");
+	/* A snapshot that was gone back to carries the .nvram; whoever uses the VM since is not disturbed. */
+	if (power == VM_POWER_ON && u->cover == UNDO_REVERTED)
+		return NULL;
+	/* Whatever the disk holds, a revert is still to come. */
+	if (power != VM_POWER_OFF)
+		e = u->cover == UNDO_COVERED ? set_power(u, false, &w) : shut_down(u, &how);
+	if (e == NULL)
+		e = put_back_nvram(u);
+	if (e == NULL && power == VM_POWER_ON && u->cover == UNDO_ALONE)
+		e = set_power(u, true, &w);
+	return e;
+}
+
+static void by_hand_nvram(const struct undo *u, char *out)
+{
+	vm_nvram_by_hand(u->change->before, out, UNDO_TEXT_MAX);
 }
 
 static void by_hand_boot_args(const struct undo *u, char *out)
@@ -151,6 +211,12 @@ static void by_hand_payload(const struct undo *u, char *out)
 	free(paths);
 }
 
+static void by_hand_sip(const struct undo *u, char *out)
+{
+	(void)u;
+	SAY("boot the guest into Recovery (Cmd-R), Utilities, Terminal: csrutil enable");
+}
+
 static void by_hand_guest_folder(const struct undo *u, char *out)
 {
 	SAY("in the guest: sudo rm -r /private/var/tmp/paniclab.%s.*", before_str(u, "tag"));
@@ -162,10 +228,11 @@ const struct undo_kind *undo_find(const char *change)
 		{"snapshot", false, undo_snapshot, by_hand_snapshot},
 		{"firewall", false, undo_firewall, undo_firewall_by_hand},
 		{"kdumpd", false, undo_kdumpd, undo_kdumpd_by_hand},
-		{"nvram", false, undo_nvram, undo_nvram_by_hand},
+		{"nvram", false, undo_nvram, by_hand_nvram},
 		{"power", true, undo_power, by_hand_power},
 		{"payload", true, undo_payload, by_hand_payload},
 		{"boot-args", true, undo_boot_args, by_hand_boot_args},
+		{"sip-by-hand", true, undo_sip_by_hand, by_hand_sip},
 		{"guest-folder", true, undo_guest_folder, by_hand_guest_folder},
 	};
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)

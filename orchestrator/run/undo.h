@@ -7,10 +7,18 @@
 
 enum { UNDO_TEXT_MAX = 2048 };
 
+/* What a snapshot that was taken before the change does for it. */
+enum undo_cover {
+	UNDO_ALONE,    /* there is none */
+	UNDO_COVERED,  /* its revert is still to come */
+	UNDO_REVERTED, /* it was gone back to already */
+};
+
 struct undo {
 	const struct restore_args *args;
 	struct journal *journal;
 	const struct journal_change *change;
+	enum undo_cover cover;
 };
 
 struct undo_kind {

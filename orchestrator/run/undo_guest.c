@@ -121,3 +121,26 @@ struct pl_error *undo_guest_folder(struct undo *u, char *out)
 	SAY("removed");
 	return e;
 }
+
+/* Somebody switched SIP off in Recovery, and only there can it be switched on. */
+struct pl_error *undo_sip_by_hand(struct undo *u, char *out)
+{
+	struct guest *g = NULL;
+	struct guest_facts f = {0};
+	const json_t *before = u->change->before;
+	struct pl_wait w = pl_wait_for(60 * PL_SECOND, NULL);
+	struct pl_error *e = open_guest(u, &g);
+	if (e == NULL)
+		e = guest_facts_read(g, &w, &f);
+	if (e == NULL && (f.sip_nvram != (int)pl_json_int_or(before, "nvram", -1) ||
+				 f.sip_dtrace != (int)pl_json_int_or(before, "dtrace", -1) ||
+				 f.sip_kext != (int)pl_json_int_or(before, "kext", -1)))
+		e = pl_error_why(pl_error_at(pl_error_new(PL_ERR_RESTORE, "SIP is still \"%s\"", f.sip), "%s",
+					 u->args->vm->name),
+			"it was \"%s\" before somebody changed it in Recovery",
+			pl_json_str_or(before, "sip", "?"));
+	guest_close(g);
+	guest_facts_deinit(&f);
+	SAY("as it was");
+	return e;
+}

@@ -8,6 +8,7 @@
 #include "orchestrator/run/undo.h"
 
 struct pl_error *undo_boot_args(struct undo *u, char *out);
+struct pl_error *undo_sip_by_hand(struct undo *u, char *out);
 struct pl_error *undo_payload(struct undo *u, char *out);
 struct pl_error *undo_guest_folder(struct undo *u, char *out);
 

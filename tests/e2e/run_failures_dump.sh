@@ -93,7 +93,7 @@ server=$!
 wait_for 10 grep -q listening "$WORK/serve"
 taken=$(jq -r .port "$WORK/serve" | head -n 1)
 lab_set "s|^  port: 0|  port: $taken|"
-fails 3 lab-failed "the port is taken" "127.0.0.1:$taken: cannot listen" "in use" "another port"
+fails 3 lab-failed "the port is taken" "127.0.0.1:$taken: " "has UDP port $taken" "another port"
 kill $server
 wait $server 2>/dev/null
 lab_stop

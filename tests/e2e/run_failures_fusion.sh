@@ -67,7 +67,7 @@ same "one of two VMs by its path: the lab is as it was"
 again
 fault snapshot-fail
 fails 3 lab-failed "snapshot fails" "vmrun snapshot: failed (Insufficient disk space)" "free space" "$SIMLAB_VMX"
-is "$(field '[.steps[] | select(.status == "done") | .name] | join(" ")')" "preflight lock sip" "... before the guest was touched"
+is "$(field '[.steps[] | select(.status == "done") | .name] | join(" ")')" "preflight lock" "... before the guest was touched"
 again
 lab_set 's|vmrun: simlab/vmrun|vmrun: absent/vmrun|'
 fails 3 lab-failed "vmrun missing" "vmrun" "absent/vmrun" "No such file"

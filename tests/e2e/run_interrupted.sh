@@ -40,9 +40,9 @@ while IFS= read -r step; do
 	interrupted "SIGINT at $step"
 done <"$WORK/steps"
 
-signal_at TERM "] reboot:"
-interrupted "SIGTERM at reboot"
-signal_at INT "] reboot:" INT "restored firewall"
+signal_at TERM "] address:"
+interrupted "SIGTERM while the guest boots"
+signal_at INT "] facts:" INT "restored firewall"
 interrupted "a second SIGINT while it restores"
 signal_at INT "] facts:" TERM "restored firewall" INT "restored snapshot"
 interrupted "and a third"

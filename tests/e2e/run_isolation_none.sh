@@ -81,34 +81,52 @@ done
 # kill -9, the VM having been off
 args="-v keepsyms=1"
 prepare off "$args"
-for line in '] firewall:' '] power on:' '] facts:' '] payload:' '] boot-args:' '] reboot:' '] trigger:' '] dump:' \
-	'] guest back:' 'restored boot-args' 'restored payload'; do
+for line in '] firewall:' '] power on:' '] facts:' '] payload:' '] nvram:' '] verify:' '] trigger:' '] dump:' \
+	'] guest back:' 'restored nvram' 'restored payload'; do
 	signal_at KILL "$line"
 	killed "VM off, kill -9 at '$line'" "$args"
 done
 
 # ... and on
 prepare on "$args"
-for line in '] facts:' '] payload:' '] boot-args:' '] reboot:' '] trigger:' 'restored boot-args'; do
+for line in '] shut down:' '] facts:' '] payload:' '] nvram:' '] verify:' '] trigger:' 'restored nvram'; do
 	signal_at KILL "$line"
 	killed "VM on, kill -9 at '$line'" "$args"
 done
-for event in 'simulated: panic' 'guest reboots'; do
+for event in 'simulated: panic' 'boot-args "-v keepsyms=1 debug'; do
 	begin_run
 	kill_at_event "$event"
 	killed "VM on, kill -9 at '$event'" "$args"
 done
 signal_at KILL "] guest back:"
 begin teardown
-kill_at_event 'guest reboots'
-killed "VM on, kill -9 of a teardown, at a reboot" "$args"
+kill_at_event 'boot begins'
+killed "VM on, kill -9 of a teardown, at a boot" "$args"
 
 # Ctrl-C
-for line in '] payload:' '] reboot:' '] dump:'; do
+for line in '] payload:' '] verify:' '] dump:'; do
 	signal_at INT "$line"
 	is "$SIGNALLED $STATUS" "0 130" "VM on, SIGINT at '$line'"
 	left "VM on, SIGINT at '$line'" "$args"
 done
+
+# Where the .nvram is left alone, boot-args are set in the guest, and undone there
+lab_set 's|nvram: edit|nvram: leave|'
+for line in '] boot-args:' '] reboot:' '] trigger:' 'restored boot-args'; do
+	signal_at KILL "$line"
+	killed "in the guest, VM on, kill -9 at '$line'" "$args"
+done
+begin_run
+kill_at_event 'guest reboots'
+killed "in the guest, VM on, kill -9 at a reboot" "$args"
+signal_at KILL "] guest back:"
+begin teardown
+kill_at_event 'guest reboots'
+killed "in the guest, VM on, kill -9 of a teardown, at a reboot" "$args"
+signal_at INT '] reboot:'
+is "$SIGNALLED $STATUS" "0 130" "in the guest, VM on, SIGINT"
+left "in the guest, VM on, SIGINT" "$args"
+lab_set 's|nvram: leave|nvram: edit|'
 
 # A trigger that does nothing
 fault trigger-silent

@@ -63,7 +63,7 @@ for undo in firewall snapshot; do
 done
 
 # In the middle of what the lab does: its events tell.
-for event in 'vmrun snapshot' 'rest PUT' 'vmrun listSnapshots' 'guest reboots' 'simulated: panic' 'vmrun revertTo' \
+for event in 'vmrun snapshot' 'rest PUT' 'vmrun listSnapshots' 'boot-args "debug' 'simulated: panic' 'vmrun revertTo' \
 	'reverted to' 'vmrun deleteSnapshot' 'deleted snapshot'; do
 	begin_run
 	kill_at_event "$event"

@@ -35,7 +35,7 @@ same "the lab is what it was"
 
 # In the middle of a run: it finds its VM again.
 begin_run
-read_to "] reboot:"
+read_to "] facts:"
 renumbered
 ok $? "the ids are new, and a run goes on"
 end

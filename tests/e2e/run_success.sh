@@ -11,7 +11,7 @@ remember
 run_lab --dry-run
 is $STATUS 0 "--dry-run"
 has "$(cat "$OUT")" "nothing is changed by --dry-run" "... says so"
-has "$(cat "$OUT")" "nvram boot-args, put back as they were" "... and what a run would change"
+has "$(cat "$OUT")" "boot-args and csr-active-config, put back as they were" "... and what a run would change"
 [ ! -d "$STATE/runs" ]
 ok $? "... makes no run"
 same "... and changes nothing"
@@ -41,7 +41,7 @@ is "$(find "$STATE" -perm /077 | wc -l)" 0 "nobody else may read what it keeps"
 is "$(jq -r '[.outcome, .exit_code, .error, .restored.complete, (.restored.left | length), .simulated] | map(tostring) | join(" ")' \
 	"$dir/report.json")" "as-expected 0 null true 0 true" "report.json: the outcome"
 is "$(field '[.steps[] | select(.status != "done")] | length')" 0 "every step is done"
-is "$(field '[.steps[] | select(.undo == "done") | .name] | join(" ")')" "snapshot power on firewall boot-args" \
+is "$(field '[.steps[] | select(.undo == "done") | .name] | join(" ")')" "snapshot nvram power on firewall" \
 	"what it changed is undone"
 is "$(field '[.scenario, .guest, .vm.name, .address.ip] | join(" ")')" \
 	"dtrace-panic sierra Sierra (simulated) $SIMLAB_GUEST_IP" "which guest"

@@ -31,7 +31,7 @@ signal_at KILL "] trigger:"
 id=$(basename "$(run_dir)")
 paniclab teardown --dry-run >"$OUT" 2>"$ERR"
 has "$(cat "$OUT")" "$id: would undo snapshot, as by hand: vmrun -T fusion revertToSnapshot" "--dry-run names the undo"
-lacks "$(cat "$OUT")" "boot-args" "... and not what the snapshot takes with it"
+lacks "$(cat "$OUT")" "would undo power" "... and not what the snapshot takes with it"
 fault rest-down
 mv "$LAB/vmrun" "$LAB/vmrun.away"
 paniclab teardown >"$OUT" 2>"$ERR"

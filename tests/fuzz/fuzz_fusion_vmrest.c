@@ -6,6 +6,17 @@
 
 #include "orchestrator/fusion/vmrest.h"
 
+static void decode_network(const struct vmrest_text *t)
+{
+	struct vm_network n;
+	bool found;
+	struct pl_error *e = vmrest_decode_network(t, "vmnet8", &found, &n);
+
+	if (!e && found && (n.mask == 0 || (n.subnet & ~n.mask) != 0))
+		abort();
+	pl_error_free(e);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_ip(const char *ip)
@@ -58,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pl_error_free(vmrest_decode_nics(&t, nics, &count));
 	if (count > 8)
 		abort();
+	decode_network(&t);
 	pl_error_free(vmrest_decode_failure(200, t.text, size));
 	struct pl_error *e = vmrest_decode_failure(500, t.text, size);
 	if (!e)

@@ -64,7 +64,9 @@ static void reads_every_key(void **state)
 		"fusion: {url: 'https://mac:1/api/', user: u, password: {env: PW}, ca_file: ca.pem,\n"
 		"  vmrun: /opt/vmrun, timeout: 250ms}\n"
 		"guests:\n"
-		"  a: {vm: {id: 00AB}, vm_password: {file: p}, address: 10.0.0.1, boot_timeout: 2h,\n"
+		"  a: {vm: {id: 00AB}, vm_password: {file: p}, macos: 10.15.7, nvram: leave, address: "
+		"10.0.0.1,\n"
+		"    boot_timeout: 2h,\n"
 		"    sudo: {password: {file: s}},\n"
 		"    ssh: {user: 501, port: 65535, key: ./k,\n"
 		"      host_key: 'SHA256:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO/+'}}\n"
@@ -86,6 +88,10 @@ static void reads_every_key(void **state)
 	assert_int_equal(lab->guests_count, 2);
 	assert_string_equal(a->vm.id, "00AB");
 	assert_string_equal(a->vm_password.file, "/etc/p");
+	assert_string_equal(a->macos, "10.15.7");
+	assert_int_equal(a->nvram, LAB_NVRAM_LEAVE);
+	assert_int_equal(lab->guests[1].nvram, LAB_NVRAM_EDIT);
+	assert_string_equal(lab->guests[1].macos, "auto");
 	assert_string_equal(a->address, "10.0.0.1");
 	assert_int_equal(a->sudo, LAB_SUDO_PASSWORD);
 	assert_string_equal(a->sudo_password.file, "/etc/s");
@@ -169,6 +175,12 @@ static const struct refusal wrong_values[] = {
 						     "(found the text 'MD5:00')"},
 	{GUEST "    address: localhost\n",
 		"x.yaml:5: guests.g.address must be auto or an IPv4 address (found the text 'localhost')"},
+	{GUEST "    macos: Sierra\n", "x.yaml:5: guests.g.macos must be auto or a version of macOS, such as "
+				      "10.15.7 or 13.6 (found the text "
+				      "'Sierra')"},
+	{GUEST "    macos: 10.15.\n", "x.yaml:5: guests.g.macos must be auto or a version of macOS, such as "
+				      "10.15.7 or 13.6 (found the text "
+				      "'10.15.')"},
 	{GUEST "    boot_timeout: soon\n",
 		"x.yaml:5: guests.g.boot_timeout must be a time from 1ms to 24h, like "
 		"30s or 5m (found the text 'soon')"},

@@ -230,7 +230,7 @@ static void prints_a_whole_scenario(void **state)
 		"\"trigger\": {\"kext\": true, \"timeout\": \"1500ms\"}, \"collect\": [],"
 		"\"expect\": {\"core\": \"none\"}}";
 	static const char expected[] =
-		"name: x\nkernel: as-is\nboot_args: \"\"\nisolation: snapshot\nsip: as-is\n"
+		"name: x\nkernel: as-is\nboot_args: \"\"\nisolation: snapshot\nsip: needed\nrecovery: end\n"
 		"payload:\n  files:\n    - from: /w/a\n      to: /b\n"
 		"    - from: \"/w/c d\"\n      to: /e\n  kext: /w/K.kext\n"
 		"trigger:\n  kext: true\n  timeout: 1500ms\n"
@@ -252,11 +252,12 @@ static const char lab_text[] =
 	"fusion:\n  url: \"https://h:1\"\n  user: \"a b\"\n  password:\n    env: PW\n  ca_file: /ca\n"
 	"  vmrun: auto\n  timeout: 250ms\n"
 	"guests:\n"
-	"  \"1\":\n    vm:\n      id: \"00\"\n    vm_password:\n      file: /p\n    address: \"10.0.0.1\"\n"
+	"  \"1\":\n    vm:\n      id: \"00\"\n    vm_password:\n      file: /p\n    macos: \"13.6\"\n    "
+	"nvram: leave\n    address: \"10.0.0.1\"\n"
 	"    ssh:\n      user: u\n      port: 1\n      key: /k\n"
 	"      host_key: \"SHA256:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO/+\"\n"
 	"    sudo:\n      password:\n        env: S\n    boot_timeout: 1h\n"
-	"  g:\n    vm:\n      vmx: /x.vmx\n    address: auto\n"
+	"  g:\n    vm:\n      vmx: /x.vmx\n    macos: auto\n    nvram: edit\n    address: auto\n"
 	"    ssh:\n      user: u\n      port: 22\n      known_hosts: /h\n"
 	"    sudo: nopasswd\n    boot_timeout: 90s\n"
 	"server:\n  bind: auto\n  port: auto\n  dir: /d\n  max_size: 1023M\n"

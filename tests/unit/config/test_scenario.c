@@ -25,7 +25,8 @@ static void fills_in_defaults(void **state)
 	assert_int_equal(s->kernel, KERNEL_AS_IS);
 	assert_string_equal(s->boot_args, "");
 	assert_int_equal(s->isolation, ISOLATION_SNAPSHOT);
-	assert_int_equal(s->sip, SIP_AS_IS);
+	assert_int_equal(s->sip, SIP_NEEDED);
+	assert_int_equal(s->recovery, RECOVERY_END);
 	assert_int_equal(s->payload.files_count, 0);
 	assert_null(s->payload.kext);
 	assert_null(s->payload.setup);
@@ -44,7 +45,7 @@ static void fills_in_defaults(void **state)
 static void reads_every_key(void **state)
 {
 	static const char text[] = "name: a.b_c-1\nguest: g\nkernel: kasan\nboot_args: keepsyms=1 -v\n"
-				   "isolation: none\nsip: off\n"
+				   "isolation: none\nsip: off\nrecovery: wait\n"
 				   "payload:\n  files:\n    - {from: f, to: /t}\n    - {from: /g, to: /u/v}\n"
 				   "  kext: K.kext/\n  setup: s.sh\n"
 				   "trigger: {kext: true, timeout: 90}\n"
@@ -59,6 +60,7 @@ static void reads_every_key(void **state)
 	assert_string_equal(s->boot_args, "keepsyms=1 -v");
 	assert_int_equal(s->isolation, ISOLATION_NONE);
 	assert_int_equal(s->sip, SIP_OFF);
+	assert_int_equal(s->recovery, RECOVERY_WAIT);
 	assert_int_equal(s->payload.files_count, 2);
 	assert_string_equal(s->payload.files[0].from, "/etc/f");
 	assert_string_equal(s->payload.files[0].to, "/t");
@@ -115,7 +117,7 @@ static const struct refusal wrong[] = {
 					     "characters (found the text 'caf\xc3\xa9')"},
 	{BASE "boot_args: \"a\\tb\"\n",
 		"x.yaml:3: boot_args has no usable value (it holds a control character)"},
-	{BASE "sip: no\n", "x.yaml:3: sip must be one of as-is, off (found the text 'no')"},
+	{BASE "sip: no\n", "x.yaml:3: sip must be one of needed, off, as-is (found the text 'no')"},
 	{BASE "collect: core\n",
 		"x.yaml:3: collect must be a list of core, panic_report, serial_log, system_log "
 		"(found the text 'core'): put it in brackets: [ ]"},

@@ -211,6 +211,31 @@ static void writes(void **state)
 	temp_remove(&x.dir);
 }
 
+static void sweeps_what_a_cut_off_write_left(void **state)
+{
+	static const char *const stay[] = {"a.nvram.tmp", "a.nvram.tmp.12", "a.nvram.tmp.12-",
+		"a.nvram.tmp.x-1", "a.nvram.tmp.12-1b", "b.nvram.tmp.1-1"};
+	struct fixture x;
+	char path[256];
+
+	(void)state;
+	set_up(&x, "");
+	temp_file(&x.dir, "vm/a.nvram.tmp.4711-0", "half", path);
+	for (size_t i = 0; i < sizeof stay / sizeof *stay; i++) {
+		char name[64], p[256];
+		snprintf(name, sizeof name, "vm/%s", stay[i]);
+		temp_file(&x.dir, name, "", p);
+	}
+	bundle_sweep(x.path);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(access(x.path, F_OK), 0);
+	for (size_t i = 0; i < sizeof stay / sizeof *stay; i++) {
+		snprintf(path, sizeof path, "%s/vm/%s", x.dir.path, stay[i]);
+		assert_int_equal(access(path, F_OK), 0);
+	}
+	temp_remove(&x.dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +244,7 @@ int main(void)
 		cmocka_unit_test(locks),
 		cmocka_unit_test(lock_words),
 		cmocka_unit_test(writes),
+		cmocka_unit_test(sweeps_what_a_cut_off_write_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

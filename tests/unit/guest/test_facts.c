@@ -134,6 +134,46 @@ static void test_no_sip_yet(void **state)
 	check_sip("", "", "", -1, -1, -1, -1);
 }
 
+/* What csrutil has no line for: `nvram csr-active-config`, as nvram prints bytes. */
+static void test_csr_tells_of_the_debugger(void **state)
+{
+	static const struct {
+		const char *value;
+		bool known;
+		uint32_t csr;
+		int debug;
+	} cases[] = {
+		{"%7f%08%00%00", true, 0x87f, 0},
+		{"w%00%00%00", true, 0x77, 0},
+		{"h%00%00%00", true, 0x68, 0}, /* 8: the kernel's debugger alone */
+		{"`%00%00%00", true, 0x60, 1}, /* dtrace and nvram */
+		{"%10%00%00%00", true, 0x10, 0},
+		{"%00%00%00%00", true, 0, 1},
+		{"%7f%08%00", false, 0, 1},
+		{"%7f%08%00%00%00", false, 0, 1},
+		{"%7g%08%00%00", false, 0, 1},
+		{"%", false, 0, 1},
+		{"", false, 0, 1},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct guest_facts f;
+		char text[256];
+		int size = snprintf(text, sizeof text,
+			"nvram_boot_args_set=0\nproduct_version=10.12.6\ncsr=%s\n"
+			"csrutil=System Integrity Protection status: enabled.\n",
+			cases[i].value);
+		struct guest_output o = parse(text, (size_t)size);
+		assert_null(facts_parse(&o, &f));
+		assert_int_equal(f.csr_known, cases[i].known);
+		if (cases[i].known)
+			assert_int_equal(f.csr, cases[i].csr);
+		assert_int_equal(f.sip_debug, cases[i].debug);
+		guest_output_deinit(&o);
+		guest_facts_deinit(&f);
+	}
+}
+
 /* 10.11: only DTrace off. */
 static void test_sip_lines(void **state)
 {
@@ -391,6 +431,7 @@ int main(void)
 		cmocka_unit_test(test_error_words),
 		cmocka_unit_test(test_sip_headline_alone),
 		cmocka_unit_test(test_no_sip_yet),
+		cmocka_unit_test(test_csr_tells_of_the_debugger),
 		cmocka_unit_test(test_sip_lines),
 		cmocka_unit_test(test_sip_headline_that_lies),
 		cmocka_unit_test(test_sip_kernel_debugging),

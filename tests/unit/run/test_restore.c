@@ -107,7 +107,26 @@ static struct pl_error *fake_delete(
 	return dead(h, true);
 }
 
+static struct pl_error *fake_power(
+	struct vm_host *h, const struct vm *vm, const struct pl_wait *w, enum vm_power *ret)
+{
+	(void)vm, (void)w;
+	MAYBE_DIE(h);
+	*ret = h->power;
+	return dead(h, true);
+}
+
+static struct pl_error *fake_settle(struct vm_host *h, const struct vm *vm, const struct pl_wait *w)
+{
+	(void)vm, (void)w;
+	MAYBE_DIE(h);
+	assert_int_equal(h->power, VM_POWER_OFF);
+	return dead(h, true);
+}
+
 static const struct vm_ops fake_ops = {
+	.power = fake_power,
+	.settle = fake_settle,
 	.start = fake_start,
 	.stop = fake_stop,
 	.snapshots = fake_list,
