@@ -79,7 +79,7 @@ static inline void net_become_first(void)
 		return;
 	while (first > 0 && waitpid(first, &status, 0) < 0 && errno == EINTR)
 		continue;
-	exit(first > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+	_exit(first > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
 /* False if the system does not allow it; then nothing else may be called. */
