@@ -83,7 +83,7 @@ struct firewall_was {
 	char backend[16]; /* the program's name; "" when none is in force */
 	enum firewall_state state;
 	enum firewall_rule rule; /* FIREWALL_NO_RULE unless the state is ON */
-	char zone[64];           /* firewalld's; "" for others */
+	char place[208];         /* firewalld's zone; nft's first chain, "FAMILY TABLE CHAIN"; else "" */
 };
 
 /** True if firewall_allow() would change something. */

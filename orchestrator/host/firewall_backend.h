@@ -21,7 +21,7 @@ struct firewall_backend {
 	const char *name; /* of its program */
 	/** Is it in force? */
 	struct pl_error *(*detect)(struct firewall *f, const struct pl_wait *w, enum firewall_state *ret);
-	/** Fills in rule, and zone if that is "". Also of a firewall that is off: a restoration asks. */
+	/** Fills in rule, and place if that is "". Also of a firewall that is off: a restoration asks. */
 	struct pl_error *(*look)(struct firewall *f, const struct pl_wait *w, struct firewall_was *was);
 	/** The arguments that make the change, or undo it; also what a person is told to type. */
 	void (*command)(const struct firewall_was *was, bool undo, struct firewall_words *ret);

@@ -54,9 +54,9 @@ static struct pl_error *find_zone(struct firewall *f, const struct pl_wait *w, s
 
 	if (!e)
 		firewalld_read_zone(
-			pl_buf_text(&r.out), r.out.size, was->hole.guest, was->hole.interface, was->zone);
+			pl_buf_text(&r.out), r.out.size, was->hole.guest, was->hole.interface, was->place);
 	pl_proc_result_deinit(&r);
-	return e || *was->zone ? e : default_zone(f, w, was->zone);
+	return e || *was->place ? e : default_zone(f, w, was->place);
 }
 
 static struct pl_error *look(struct firewall *f, const struct pl_wait *w, struct firewall_was *was)
@@ -68,14 +68,14 @@ static struct pl_error *look(struct firewall *f, const struct pl_wait *w, struct
 	char rule[256];
 
 	was->rule = FIREWALL_NO_RULE;
-	if (!*was->zone)
+	if (!*was->place)
 		e = find_zone(f, w, was);
 	if (!e)
 		e = detect(f, w, &state);
 	/* stopped in between: what it had at run time is gone */
 	if (e || state == FIREWALL_OFF)
 		return e;
-	firewall_word(&words, "--info-zone=%s", was->zone);
+	firewall_word(&words, "--info-zone=%s", was->place);
 	e = firewall_run(f, true, false, &words, w, &r);
 	rich_rule(&was->hole, rule);
 	if (!e && firewalld_read_rule(pl_buf_text(&r.out), r.out.size, rule))
@@ -89,8 +89,8 @@ static void command(const struct firewall_was *was, bool undo, struct firewall_w
 	char rule[256];
 
 	rich_rule(&was->hole, rule);
-	if (*was->zone)
-		firewall_word(ret, "--zone=%s", was->zone);
+	if (*was->place)
+		firewall_word(ret, "--zone=%s", was->place);
 	firewall_word(ret, "--%s-rich-rule=%s", undo ? "remove" : "add", rule);
 }
 

@@ -60,6 +60,9 @@ static struct pl_error *look(struct firewall *f, const struct pl_wait *w, struct
 	struct pl_error *e = read_ruleset(f, was->hole.tag, w, &input);
 
 	was->rule = !e && input.rules_count ? FIREWALL_ALLOW : FIREWALL_NO_RULE;
+	if (!e && input.chains_count && !*was->place)
+		snprintf(was->place, sizeof(was->place), "%s %s %s", input.chains[0].family,
+			input.chains[0].table, input.chains[0].chain);
 	return e;
 }
 
@@ -181,7 +184,7 @@ static struct pl_error *by_hand(const struct firewall_was *was, bool undo, struc
 			"sudo nft -a list ruleset, then, for each rule with the comment \"%s\": sudo nft "
 			"delete rule FAMILY TABLE CHAIN handle N",
 			was->hole.tag);
-	e = pl_buf_puts(out, "sudo nft insert rule FAMILY TABLE CHAIN");
+	e = pl_buf_printf(out, "sudo nft insert rule %s", *was->place ? was->place : "FAMILY TABLE CHAIN");
 	match_words(&was->hole, &words);
 	for (size_t i = 0; i < words.count && !e; i++) {
 		e = pl_buf_puts(out, " ");

@@ -21,7 +21,7 @@ struct pl_error *firewall_was_to_json(const struct firewall_was *was, json_t **r
 	*ret = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s}", "program", h->program, "state",
 		state_names[was->state], "rule", rule_names[was->rule], "backend", was->backend, "tag",
 		h->tag, "interface", h->interface, "guest", h->guest, "host", h->host, "port", (int)h->port,
-		"zone", was->zone);
+		"place", was->place);
 	return *ret ? NULL : pl_error_nomem();
 }
 
@@ -94,7 +94,7 @@ struct pl_error *firewall_was_from_json(const json_t *o, const char *where, stru
 	if (!e)
 		e = read_text(o, "backend", "socketfilterfw", where, ret->backend, sizeof(ret->backend));
 	if (!e)
-		e = read_text(o, "zone", "", where, ret->zone, sizeof(ret->zone));
+		e = read_text(o, "place", "", where, ret->place, sizeof(ret->place));
 	if (e)
 		return e;
 	ret->state = (enum firewall_state)s;

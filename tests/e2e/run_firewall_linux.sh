@@ -93,6 +93,12 @@ is "$STATUS" 5 "nft refuses, only tried: the run goes on, to no core"
 has "$(cat "$ERR")" "warning: nft list ruleset: failed" "... with a warning"
 same_rules "only tried"
 
+echo insert >"$WORK/refused"
+on_linux allow "$WORK/nft"
+fails 3 lab-failed "nft refuses the rule" "nft insert: failed" \
+	"by hand: sudo nft insert rule inet filter input iifname '\"lo\"' ip saddr $SIMLAB_GUEST_IP"
+same_rules "nft refuses the rule"
+
 # Undoing is refused: the command by hand, and then it works
 echo delete >"$WORK/refused"
 on_linux allow "$WORK/nft"

@@ -264,7 +264,7 @@ static void journal_keeps_what_was(void **state)
 		"{\"program\":\"/opt/lab/bin/paniclab\",\"state\":\"on\",\"rule\":\"block\","
 		"\"backend\":\"socketfilterfw\",\"tag\":\"paniclab "
 		"20261128-0130\",\"interface\":\"bridge100\","
-		"\"guest\":\"172.16.9.130\",\"host\":\"172.16.9.1\",\"port\":1069,\"zone\":\"\"}";
+		"\"guest\":\"172.16.9.130\",\"host\":\"172.16.9.1\",\"port\":1069,\"place\":\"\"}";
 	static const char *const bad[] = {"{}",
 		"{\"program\":\"/x\",\"state\":\"on\",\"rule\":\"none\",\"port\":70000}",
 		"{\"program\":\"/"

@@ -124,22 +124,35 @@ static void opens_and_closes(struct net_lab *n, const struct firewall_case *c)
 	free(after);
 }
 
+/* What runs now: a test that fails must not be in the way of the next. */
+static struct net_lab lab;
+static const char *stop;
+
+static int clean_up(void **state)
+{
+	(void)state;
+	if (!namespaces)
+		return 0;
+	if (stop)
+		(void)net_sh(stop);
+	stop = NULL;
+	if (lab.peer > 0)
+		net_stop(&lab);
+	lab.peer = 0;
+	return have("nft") ? net_sh("nft flush ruleset") : 0;
+}
+
 static void run_case(const struct firewall_case *c)
 {
-	struct net_lab n = {.peer = 0};
-
 	if (!namespaces || !have("nft") || !have("ip") || !have(c->program)) {
 		print_message(
 			"# skipped: %s\n", namespaces ? "the program is not here" : "no user namespaces");
 		skip();
 	}
-	assert_true(net_start(&n));
+	assert_true(net_start(&lab));
+	stop = c->stop;
 	assert_int_equal(net_sh(c->start), 0);
-	opens_and_closes(&n, c);
-	if (c->stop)
-		assert_int_equal(net_sh(c->stop), 0);
-	assert_int_equal(net_sh("nft flush ruleset"), 0);
-	net_stop(&n);
+	opens_and_closes(&lab, c);
 }
 
 /* Two tables whose chains may both drop: an accept in one is not the other's. */
@@ -242,7 +255,6 @@ static void no_firewall_is_in_force(void **state)
 	fine(firewall_verify(&f, &was, &w));
 	fine(firewall_restore(&f, &was, &w));
 	firewall_close(&f);
-	assert_int_equal(net_sh("nft flush ruleset"), 0);
 }
 
 /* A run that was killed between two chains: what there is goes. */
@@ -269,7 +281,6 @@ static void half_a_change_is_undone(void **state)
 	assert_int_equal(
 		net_sh("nft list ruleset | grep 013355 && exit 1; nft list ruleset | grep -q 013356"), 0);
 	firewall_close(&f);
-	assert_int_equal(net_sh("nft flush ruleset"), 0);
 }
 
 /* The chain is gone by then, or all of it. */
@@ -296,13 +307,13 @@ static void rules_that_are_gone_are_restored(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nftables),
-		cmocka_unit_test(iptables),
-		cmocka_unit_test(ufw),
-		cmocka_unit_test(firewalld),
-		cmocka_unit_test(no_firewall_is_in_force),
-		cmocka_unit_test(half_a_change_is_undone),
-		cmocka_unit_test(rules_that_are_gone_are_restored),
+		cmocka_unit_test_teardown(nftables, clean_up),
+		cmocka_unit_test_teardown(iptables, clean_up),
+		cmocka_unit_test_teardown(ufw, clean_up),
+		cmocka_unit_test_teardown(firewalld, clean_up),
+		cmocka_unit_test_teardown(no_firewall_is_in_force, clean_up),
+		cmocka_unit_test_teardown(half_a_change_is_undone, clean_up),
+		cmocka_unit_test_teardown(rules_that_are_gone_are_restored, clean_up),
 	};
 	int failed;
 
