@@ -156,6 +156,15 @@ struct pl_error *pl_shell_quote(const char *word, struct pl_buf *b)
 	return e != NULL ? e : pl_buf_puts(b, "'");
 }
 
+int pl_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 bool pl_parse_u64(const char *s, uint64_t max, uint64_t *ret)
 {
 	if (!isdigit((unsigned char)s[0]))

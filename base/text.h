@@ -45,6 +45,9 @@ bool pl_parse_size(const char *s, uint64_t *ret);
 /** "90s", "5m", "2h", "250ms", "200us" → nanoseconds; no unit is seconds. */
 bool pl_parse_time(const char *s, int64_t *ret);
 
+/** 0 to 15 for a digit of either case, else -1. */
+int pl_hex_digit(char c);
+
 /** Decimal or 0x hexadecimal, the whole string, within [0, max]. */
 bool pl_parse_u64(const char *s, uint64_t max, uint64_t *ret);
 

@@ -1,6 +1,5 @@
 #include "orchestrator/fusion/nvram_name.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,22 +27,14 @@ const char *nvram_guid_text(const uint8_t guid[16], char out[static NVRAM_GUID_T
 	return out;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The GUID that text begins with; what follows it, or NULL if none does. */
 static const char *read_guid(const char *text, uint8_t guid[16])
 {
 	for (size_t i = 0; i < 16; i++) {
 		if (dash_before(i) && *text++ != '-')
 			return NULL;
-		int high = hex_digit(text[0]);
-		int low = high < 0 ? -1 : hex_digit(text[1]);
+		int high = pl_hex_digit(text[0]);
+		int low = high < 0 ? -1 : pl_hex_digit(text[1]);
 		if (low < 0)
 			return NULL;
 		guid[disk_order[i]] = (uint8_t)(high << 4 | low);

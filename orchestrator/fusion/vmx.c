@@ -1,21 +1,13 @@
 #include "orchestrator/fusion/vmx.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/buf.h"
 #include "base/fs.h"
+#include "base/text.h"
 #include "orchestrator/fusion/vmx_line.h"
-
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* |XX becomes the byte, except |00, which no value can hold. */
 static void unescape(char *text)
@@ -23,8 +15,8 @@ static void unescape(char *text)
 	char *out = text;
 
 	while (*text) {
-		int high = *text == '|' ? hex(text[1]) : -1;
-		int low = high >= 0 ? hex(text[2]) : -1;
+		int high = *text == '|' ? pl_hex_digit(text[1]) : -1;
+		int low = high >= 0 ? pl_hex_digit(text[2]) : -1;
 
 		if (low >= 0 && (high || low)) {
 			*out++ = (char)(high << 4 | low);

@@ -109,9 +109,21 @@ static void test_nearest(void **state)
 	assert_null(pl_nearest("x", keys, 0));
 }
 
+static void test_hex_digit(void **state)
+{
+	(void)state;
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	for (int i = 0; i < 32; i++)
+		assert_int_equal(pl_hex_digit(digits[i]), i % 16);
+	for (const char *c = "/:@G`g \xb0"; *c; c++)
+		assert_int_equal(pl_hex_digit(*c), -1);
+	assert_int_equal(pl_hex_digit('\0'), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hex_digit),
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_escape_lines),
 		cmocka_unit_test(test_shell_quote),
