@@ -17,6 +17,7 @@ static const struct panic_label labels[] = {
 	{"Kernel slide:", LABEL_HEX, FIELD(kernel_slide)},
 	{"Kernel text base:", LABEL_HEX, FIELD(kernel_text_base)},
 	{"__HIB  text base:", LABEL_HEX, FIELD(hib_text_base)},
+	{"__HIB text base:", LABEL_HEX, FIELD(hib_text_base)}, /* on a web page */
 	{"System model name:", LABEL_TEXT, FIELD(model)},
 	{"System uptime in nanoseconds:", LABEL_DECIMAL, FIELD(uptime_ns)},
 	{"last loaded kext at ", LABEL_KEXT, FIELD(last_loaded_kext)},
@@ -87,6 +88,7 @@ static const struct panic_label labels[] = {
 	{"Backtrace terminated", LABEL_KNOWN, 0},
 	/* what the dump and the debugger say behind it */
 	{"** In Memory Panic Stackshot", LABEL_KNOWN, 0},
+	{"** Stackshot Succeeded", LABEL_KNOWN, 0},
 	{"Attempting to commit panic log", LABEL_KNOWN, 0},
 	{"Entering system dump routine", LABEL_KNOWN, 0},
 	{"Attempting connection to panic server", LABEL_KNOWN, 0},
@@ -107,6 +109,7 @@ static const struct panic_label labels[] = {
 	{"Model:", LABEL_PROFILE, 0},
 	{"System Profile:", LABEL_PROFILE, 0},
 	{"*** Panic Report ***", LABEL_KNOWN, 0},
+	{"EOF", LABEL_KNOWN, 0},
 	{"roots installed:", LABEL_KNOWN, 0},
 	{"System shutdown begun:", LABEL_KNOWN, 0},
 	{"Panic diags file available:", LABEL_KNOWN, 0},

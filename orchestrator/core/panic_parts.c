@@ -300,16 +300,20 @@ static struct panic_piece until_remark(struct panic_piece s)
 	return s;
 }
 
-/* One word; behind a tab also several, as "20.4.1 55996". */
+/* "20.4.1 55996": each word begins with a digit, unless a tab says that all of it is the version. */
 static bool is_version(struct panic_piece s, bool tab)
 {
-	size_t end = 0;
+	bool start = true;
 
-	if (!tab)
-		return is_name(s);
-	while (end < s.len && isprint((unsigned char)s.p[end]))
-		end++;
-	return s.len > 0 && end == s.len && s.len <= NAME_MAX_LEN;
+	if (is_name(s))
+		return true;
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		if (!isprint(c) || (!tab && start && !isdigit(c)))
+			return false;
+		start = c == ' ';
+	}
+	return s.len > 0 && s.len <= NAME_MAX_LEN;
 }
 
 struct pl_error *panic_loaded_parse(struct panic_piece line, struct panic_loaded *ret, bool *is)
@@ -400,6 +404,25 @@ bool panic_message_split(struct panic_piece message, struct panic_piece *text, s
 	}
 	*text = unquoted(message);
 	return false;
+}
+
+bool panic_assertion_split(struct panic_piece message, struct panic_piece *text, struct panic_piece *file,
+	struct panic_piece *line)
+{
+	static const char *const marks[] = {", file: ", ", line: "};
+	struct panic_piece s = panic_piece_trim(message), parts[2];
+	uint64_t number;
+
+	for (size_t i = 0; i < 2; i++)
+		if (!take_until(&s, marks[i], &parts[i]))
+			return false;
+	*line = s;
+	if (parts[1].len == 0 || memchr(parts[1].p, '\n', parts[1].len) ||
+		!panic_piece_number(&s, 10, &number) || s.len > 0)
+		return false;
+	*text = parts[0];
+	*file = parts[1];
+	return true;
 }
 
 void panic_frame_deinit(struct panic_frame *f)

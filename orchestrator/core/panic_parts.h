@@ -60,6 +60,13 @@ struct pl_error *panic_loaded_parse(struct panic_piece line, struct panic_loaded
  */
 bool panic_message_split(struct panic_piece message, struct panic_piece *text, struct panic_piece *source);
 
+/**
+ * "assertion failed: x, file: /path/file.c, line: 12": what assert() panics with.
+ * file and line are parts of the message. False: it does not end so.
+ */
+bool panic_assertion_split(struct panic_piece message, struct panic_piece *text, struct panic_piece *file,
+	struct panic_piece *line);
+
 void panic_frame_deinit(struct panic_frame *f);
 void panic_kext_deinit(struct panic_kext *k);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 #include "orchestrator/core/panic_labels.h"
 #include "orchestrator/core/panic_parser.h"
 #include "orchestrator/core/panic_parts.h"
@@ -63,9 +64,12 @@ static struct pl_error *finish_message(struct panic_parser *p)
 		e = panic_keep(&t->source, source);
 		behind = source.p + source.len;
 	} else {
-		struct panic_piece paragraph = first_paragraph(all);
+		struct panic_piece paragraph = first_paragraph(all), file, number;
 		panic_message_split(panic_piece_trim(paragraph), &text, &source);
 		behind = paragraph.p + paragraph.len;
+		if (!t->source && panic_assertion_split(paragraph, &text, &file, &number))
+			e = pl_asprintf(
+				&t->source, "%.*s:%.*s", (int)file.len, file.p, (int)number.len, number.p);
 	}
 	if (!e && !t->string)
 		e = panic_piece_dup(text, &t->string);

@@ -84,6 +84,25 @@ static size_t process_length(struct panic_piece s, const char *process, const st
 	return 0;
 }
 
+/* Of "/path/to/file.cpp" all before the name: where sources lie differs between builds. */
+static size_t source_folder_length(struct panic_piece s)
+{
+	static const char *const endings[] = {".c", ".h", ".cpp", ".hpp", ".cc", ".m", ".mm"};
+	size_t n = 0, folder = 0;
+
+	if (s.len == 0 || *s.p != '/')
+		return 0;
+	for (; n < s.len && (is_word(s.p[n]) || strchr("/.-+~", s.p[n])); n++)
+		if (s.p[n] == '/')
+			folder = n + 1;
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+		size_t length = strlen(endings[i]);
+		if (n > folder + length && memcmp(s.p + n - length, endings[i], length) == 0)
+			return folder;
+	}
+	return 0;
+}
+
 /* What may stand between two numbers of one list, so that "1, 2 3" is one "#". */
 static bool joins(struct pl_buf *out, size_t start)
 {
@@ -113,6 +132,9 @@ void signature_put_text(struct panic_piece s, const char *process, struct pl_buf
 
 	while (s.len > 0 && out->size - start < SIGNATURE_TEXT_MAX) {
 		bool word_start = !is_word(before);
+		size_t folder = word_start ? source_folder_length(s) : 0;
+		s.p += folder;
+		s.len -= folder;
 		size_t n = word_start ? process_length(s, process, out) : 0;
 		n = n ? n : number_length(s, word_start);
 		char c = n ? '#' : isprint((unsigned char)*s.p) ? *s.p : '?';

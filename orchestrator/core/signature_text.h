@@ -26,8 +26,8 @@ bool signature_trap(struct panic_piece message, struct panic_piece *name, uint64
 /**
  * Appends the line with "#" for numbers of any kind and lists of them, and for the
  * process where it stands beside its pid or is called a process; "?" for control
- * bytes. At most SIGNATURE_TEXT_MAX bytes, whatever the numbers' lengths were.
- * process may be NULL.
+ * bytes; of a path to a source file its name. At most SIGNATURE_TEXT_MAX bytes, whatever the numbers' lengths
+ * were. process may be NULL.
  */
 void signature_put_text(struct panic_piece line, const char *process, struct pl_buf *out);
 

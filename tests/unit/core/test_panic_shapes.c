@@ -128,6 +128,9 @@ static void takes_quotes_and_source_off(void **state)
 		{"mail me@example.com:25 now", "mail me@example.com:25 now", NULL},
 		{"\"", "\"", NULL},
 		{"\"\"@a.c:1", "", "a.c:1"},
+		{"assertion failed: a, b == c, file: /x/y.c, line: 630", "assertion failed: a, b == c",
+			"/x/y.c:630"},
+		{"no file: x, line: of ours", "no file: x, line: of ours", NULL},
 		{"\n   \"on the next line\" @y.cpp:492", "on the next line", "y.cpp:492"},
 	};
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
@@ -178,6 +181,20 @@ static void reads_kexts_as_all_releases_list_them(void **state)
 	assert_int_equal(p.lines_unknown, 1); /* below the list it is nothing */
 }
 
+static void reads_versions_of_several_words(void **state)
+{
+	(void)state;
+	parse("panic(cpu 0 caller 0x1): x\nloaded kexts:\norg.example.a\t1.0 beta 2\norg.example.b 7.0 "
+	      "15052.7\n"
+	      "org.example.c   4\nwhat a day\n__HIB text base: 0xffffff8000100000\n");
+	assert_int_equal(p.loaded_count, 3);
+	assert_string_equal(p.loaded[0].version, "1.0 beta 2");
+	assert_string_equal(p.loaded[1].version, "7.0 15052.7");
+	assert_string_equal(p.loaded[2].version, "4");
+	assert_int_equal(p.lines_unknown, 1);
+	assert_int_equal(p.hib_text_base.value, 0xffffff8000100000);
+}
+
 static void knows_reports_in_json(void **state)
 {
 	(void)state;
@@ -225,6 +242,7 @@ int main(void)
 		T(takes_quotes_and_source_off),
 		T(reads_damaged_first_lines),
 		T(reads_kexts_as_all_releases_list_them),
+		T(reads_versions_of_several_words),
 		T(knows_reports_in_json),
 		T(ignores_the_progress_of_a_dump),
 		T(knows_the_table_of_threads),

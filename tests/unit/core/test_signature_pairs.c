@@ -160,6 +160,12 @@ static const struct pair same[] = {
 			KERNEL_FRAMES("0c", F, G, H)},
 	{"an excerpt without the frame that trapped", KEXT_TRAP "0x1 : 0xffffff7f9a4021f0 \n" CALLER,
 		KEXT_TRAP CALLER},
+	{"an assertion, built elsewhere",
+		PANIC("0", "0x1", "assertion failed: a->b, file: /a/xnu-1.2/bsd/net/x.c, line: 12")
+			TRACE("0"),
+		PANIC("0", "0x1", "assertion failed: a->b, file: /Users/me/b/x.c, line: 1905") TRACE("0")},
+	{"a source within the text", PANIC("0", "0x1", "lost in /a/xnu-1.2/ring.cpp:12 now") TRACE("0"),
+		PANIC("0", "0x1", "lost in /Library/Caches/z/ring.cpp:1 now") TRACE("0")},
 	{"launchd's death in both wordings", PANIC("0", "0x1", "\"launchd died\\nState\"@/a/exit.c:1"),
 		PANIC("2", "0x7", "initproc exited -- exit reason namespace 2 @exit.c:4")
 			TRACE("2") "0x1 : 0x7 mach_kernel : _proc_exit + 0x1\n"},
