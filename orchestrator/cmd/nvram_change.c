@@ -192,6 +192,8 @@ static struct pl_error *apply(struct cmd_env *env, const struct cmd_input *in, s
 	if (!e && c->changed && can_be_undone(c))
 		e = make_undo(c);
 	if (!e && c->changed && !env->dry_run)
+		bundle_sweep(c->open.bundle.nvram);
+	if (!e && c->changed && !env->dry_run)
 		e = bundle_write(c->open.bundle.nvram, &c->open.seen, n->bytes, n->size);
 	if (!e)
 		e = env->json ? print_json(env, c) : print_text(env, c);

@@ -240,7 +240,7 @@ static char *real_folder(const char *vmx)
 }
 
 /* The .vmx would not do: Fusion puts a new file in its place. */
-static struct pl_error *lock_folder(const char *vmx, struct pl_lock *ret)
+static struct pl_error *lock_folder(const char *vmx, const char *holder, struct pl_lock *ret)
 {
 	char *path = real_folder(vmx);
 	if (path == NULL)
@@ -255,8 +255,7 @@ static struct pl_error *lock_folder(const char *vmx, struct pl_lock *ret)
 	pl_lock_release(ret);
 	if (!taken)
 		return NULL;
-	return pl_error_why(pl_error_at(pl_error_new(PL_ERR_LAB, "in use"), "%s", vmx),
-		"held by a run with another state folder");
+	return pl_error_why(pl_error_at(pl_error_new(PL_ERR_LAB, "in use"), "%s", vmx), "held by %s", holder);
 }
 
 struct pl_error *store_lock(const char *state, const char *vmx, const char *id, struct store_lock *ret)
@@ -264,7 +263,7 @@ struct pl_error *store_lock(const char *state, const char *vmx, const char *id, 
 	*ret = STORE_UNLOCKED;
 	struct pl_error *e = lock_named(state, vmx, id, &ret->named);
 	if (e == NULL)
-		e = lock_folder(vmx, &ret->folder);
+		e = lock_folder(vmx, "a run with another state folder", &ret->folder);
 	if (e != NULL)
 		store_unlock(ret);
 	return e;
@@ -273,7 +272,7 @@ struct pl_error *store_lock(const char *state, const char *vmx, const char *id, 
 struct pl_error *store_lock_folder(const char *vmx, struct store_lock *ret)
 {
 	*ret = STORE_UNLOCKED;
-	return lock_folder(vmx, &ret->folder);
+	return lock_folder(vmx, "a run; `paniclab runs` lists them", &ret->folder);
 }
 
 void store_unlock(struct store_lock *l)

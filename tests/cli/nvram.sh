@@ -237,6 +237,17 @@ check 'one that a living process has locked' refused 'powered on, or open in Fus
 printf 'uuid=1 %s-1(vmware-vmx) 1 X [ lc=1' "$(sh -c 'echo $$')" >"$vm/a.vmx.lck/M1.lck"
 check 'a lock that a process left behind' set_x 0 "$vm"
 check '... is told' err 'is gone: it does not count'
+usual
+if command -v flock >/dev/null; then
+	exec 9<"$vm" && flock -n 9
+	check 'one that a run is using' refused 'held by a run'
+	exec 9<&-
+else
+	skip 'one that a run is using' 'no flock'
+fi
+: >"$f.tmp.123-0"
+check 'what a write that was cut off has left' set_x 0 "$vm"
+check '... goes' test ! -e "$f.tmp.123-0"
 check 'a copy elsewhere belongs to no VM' cp "$f" "$dir/copy.nvram"
 printf 'Total running VMs: 1\n%s\n' "$vm/a.vmx" >"$dir/running"
 check '...' set_x 0 "$dir/copy.nvram"
