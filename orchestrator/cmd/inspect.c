@@ -158,7 +158,7 @@ static void print_files(FILE *out, const json_t *files)
 
 static void print_warnings(FILE *out, const json_t *warnings)
 {
-	char text[512];
+	char text[2048];
 	const json_t *w;
 	size_t i;
 

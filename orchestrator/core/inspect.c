@@ -16,6 +16,8 @@
 #include "orchestrator/core/macho.h"
 #include "orchestrator/core/panic_text.h"
 
+#define WARNING_MAX 1024 /* a path and two UUIDs */
+
 size_t inspect_read(int fd, uint64_t offset, void *data, size_t size)
 {
 	size_t done = 0;
@@ -38,7 +40,7 @@ struct pl_error *inspect_check(int bad)
 
 struct pl_error *inspect_warn(struct inspect *in, const char *fmt, ...)
 {
-	char text[256];
+	char text[WARNING_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);

@@ -15,7 +15,7 @@
 /* A refusal becomes a warning; a file that is no use, too: the rest of the answer is worth having. */
 static struct pl_error *warn(struct inspect *in, struct pl_error *e, char *refusal)
 {
-	char line[400];
+	char line[800];
 
 	if (e && pl_error_kind(e) != PL_ERR_NOMEM && pl_error_kind(e) != PL_ERR_TIMEOUT &&
 		pl_error_kind(e) != PL_ERR_INTERRUPTED) {
@@ -176,6 +176,18 @@ static struct pl_error *find_lines(struct inspect *in, struct inspect_symbols *s
 	return e;
 }
 
+/* Of a file; what a kernel left in memory is seldom whole, and may well be. */
+static struct pl_error *warn_of_damage(struct inspect *in, const struct symbols *s)
+{
+	struct pl_error *e = NULL;
+
+	for (size_t i = 0; !e && i < s->count; i++)
+		if (s->images[i].path && s->images[i].table.damage)
+			e = inspect_warn(
+				in, "%s is damaged: %s", s->images[i].path, s->images[i].table.damage);
+	return e;
+}
+
 struct pl_error *inspect_symbols_resolve(struct inspect *in, struct inspect_symbols *s, struct panic_text *p)
 {
 	struct symbol_place *places = calloc(p ? p->frame_count + 1 : 1, sizeof *places);
@@ -197,6 +209,8 @@ struct pl_error *inspect_symbols_resolve(struct inspect *in, struct inspect_symb
 		inspect_threads_name(s);
 		inspect_threads_panicked(s, p);
 	}
+	if (!e)
+		e = warn_of_damage(in, &s->set);
 	if (!e)
 		e = find_lines(in, s, p, places);
 	free(places);

@@ -106,13 +106,32 @@ static void place(struct symbol_image *i, struct symtab *table, bool memory)
 
 /* ---- files ---- */
 
-/* A member's symbols for an image; of a stripped one those of its dSYM. */
+/* Release kernels and kexts keep few of their symbols: their dSYM's table is taken if it has more. */
+static struct pl_error *take_fuller(const char *dsym, const char *uuid, struct symtab *table)
+{
+	struct symbol_file f;
+	struct symtab other;
+	struct pl_error *e = symbol_file_open(dsym, &f);
+
+	if (e)
+		return e;
+	const struct symbol_member *m = symbol_file_member(&f, uuid);
+	e = m ? symbol_file_read(&f, m, &other) : NULL;
+	symbol_file_close(&f);
+	if (e || !m)
+		return e;
+	bool fuller = other.symbol_count > table->symbol_count;
+	symtab_deinit(fuller ? table : &other);
+	if (fuller)
+		*table = other;
+	return NULL;
+}
+
 static struct pl_error *load(
 	struct symbol_image *i, const struct symbol_file *f, const struct symbol_member *m)
 {
 	char *dsym = NULL, *path = NULL;
 	struct symtab table;
-	struct symbol_file d;
 	struct pl_error *e = symbol_file_read(f, m, &table);
 
 	if (e)
@@ -123,14 +142,8 @@ static struct pl_error *load(
 		e = symbol_file_dsym(f->path, i->uuid, &dsym);
 	if (!e)
 		e = pl_strdup(f->path, &path);
-	if (!e && !m->dwarf && dsym && table.symbol_count == 0) {
-		e = symbol_file_open(dsym, &d);
-		if (!e && (m = symbol_file_member(&d, i->uuid)) != NULL) {
-			symtab_deinit(&table);
-			e = symbol_file_read(&d, m, &table);
-		}
-		symbol_file_close(&d);
-	}
+	if (!e && !m->dwarf && dsym)
+		e = take_fuller(dsym, i->uuid, &table);
 	if (e) {
 		symtab_deinit(&table);
 		free(path);

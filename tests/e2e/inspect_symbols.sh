@@ -123,6 +123,20 @@ inspect --kdk "$kit" "$dir/called-bare"
 check 'a debug kit has them all' same frames frames_in "$dir/called.json"
 check 'with lines' same lines lines_in "$dir/called.json"
 
+strip=$(first_of llvm-strip llvm-strip-14) || strip=
+if [ -n "$strip" ]; then
+	mkdir "$dir/stripped"
+	cp -R "$kernel" "$dir/kernel.dSYM" "$dir/stripped"
+	"$strip" "$dir/stripped/kernel"
+	inspect -k "$dir/stripped/kernel" -x "$kext" "$dir/called-bare"
+	check 'a stripped kernel has its symbols in the dSYM beside it' same frames frames_in "$dir/called.json"
+else
+	skip 'a stripped kernel has its symbols in the dSYM beside it' 'no llvm-strip'
+fi
+head -c 17000 "$kernel" >"$dir/short"
+inspect -k "$dir/short" "$dir/called-bare"
+check 'a file that is cut short is used, with a warning' warns "$dir/short is damaged"
+
 # ---- for people ----
 "$PANICLAB" inspect -k "$kernel" -x "$kext" "$dir/called-bare" >"$dir/text" 2>"$dir/err"
 # The columns of two frames begin in the same places; file and line are in the last.
@@ -141,6 +155,38 @@ cp "$kernel" "$nasty"
 check 'file names are shown' grep -q 'mach_kernel: .*x1b.2J' "$dir/text"
 plain() { ! LC_ALL=C grep -q "$(printf '\033')" "$1"; }
 check 'but not as they are' plain "$dir/text"
+
+# ---- the first instruction of a function ----
+# It trapped there, and another CPU stopped there, before it had a frame: neither is a return address.
+cp "$dir/calls" "$dir/calls.saved"
+first() { sed -n "s/^\([0-9a-f]*\) [a-zA-Z] $1\$/\1/p" "$2"; } # SYMBOL NM
+sed -e "s/^x_store .*/x_store kext $(first _panicker_store "$dir/kext.nm")/" \
+	-e "s/^in_idle .*/in_idle kernel $(first _machine_idle "$dir/kernel.nm")/" "$dir/calls.saved" >"$dir/calls"
+KERNEL_BARE=bare
+kernel_core "$dir" early trapped yes </dev/null
+KERNEL_BARE=
+mv "$dir/calls.saved" "$dir/calls"
+{
+	sed 's/^stack stack1 .*/stack stack1 in_idle r_idle_thread r_continuation/' "$dir/early.orders"
+	echo 'u64 stack1+2fd0 r_processor_idle'
+} >"$dir/early.2"
+"$BUILD/kernmake" core "$dir/early.2" "$dir/early"
+with_files "$dir/early"
+check 'where it trapped is looked up exactly' is '.thread_list[0].backtrace[6] | "\(.symbol) \(.offset)"' '_panicker_store 0'
+check 'and where a thread stopped' is '.thread_list[1].backtrace[0] | "\(.symbol) \(.offset)"' '_machine_idle 0'
+second() { jq -r '.thread_list[1].backtrace[] | .address + " " + ((.symbol // "?") | ltrimstr("_"))' "$dir/out"; }
+second_of_lldb() { sed '1,/thread #2/d' "$1" >"$dir/lldb.2" && frames_of_lldb "$dir/lldb.2"; }
+if [ -n "$lldb" ]; then
+	ask_lldb "$dir/early"
+	check 'its caller is on the stack without a frame, for lldb too' same second second_of_lldb "$dir/lldb"
+else
+	skip 'its caller is on the stack without a frame, for lldb too' 'no lldb'
+fi
+with_files "$dir/early.panic"
+check 'a text keeps the function that trapped' is '.panic.backtrace[5] | "\(.symbol) \(.offset // 0)"' '_panicker_store 0'
+sed '/^0x/s/ [mn][a-z]*[._].*//' "$dir/early.panic" >"$dir/early.bare"
+with_files "$dir/early.bare"
+check 'and gets it' is '.panic.backtrace[5] | "\(.symbol) \(.offset)"' '_panicker_store 0'
 
 # ---- other people's files ----
 # The same code built elsewhere: another UUID.
