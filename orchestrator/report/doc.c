@@ -1,5 +1,6 @@
 #include "orchestrator/report/doc.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -80,6 +81,15 @@ const char *doc_duration(const json_t *o, const char *key, struct doc_field *f)
 	f->text[0] = '\0';
 	if (seconds >= 0 && seconds < century)
 		pl_format_time((int64_t)(seconds * (double)PL_SECOND), f->text, sizeof f->text);
+	return f->text;
+}
+
+const char *doc_offset(const json_t *frame, struct doc_field *f)
+{
+	const json_t *offset = json_object_get(frame, "offset");
+	if (!json_is_integer(offset))
+		return doc_scalar(offset, f);
+	snprintf(f->text, sizeof f->text, "0x%" PRIx64, (uint64_t)json_integer_value(offset));
 	return f->text;
 }
 

@@ -39,6 +39,9 @@ double doc_number(const json_t *o, const char *key, double otherwise);
 /** "12.3s" for a duration in seconds, "" if there is none. */
 const char *doc_duration(const json_t *o, const char *key, struct doc_field *f);
 
+/** "0xb12": a frame's offset, which is a number in inspect's JSON; "" if there is none. */
+const char *doc_offset(const json_t *frame, struct doc_field *f);
+
 /** "1.5 MiB", "" if there is none. */
 const char *doc_size(const json_t *o, const char *key, struct doc_field *f);
 

@@ -16,7 +16,7 @@ static void backtrace(struct emit *w, const json_t *frames)
 		struct doc_field f;
 		emit_printf(w, "<tr><td class=\"number mono dim\">%zu</td><td class=\"mono\">", i);
 		emit_html(w, doc_field(frame, "symbol", &f));
-		if (doc_field(frame, "offset", &f)[0] != '\0') {
+		if (doc_offset(frame, &f)[0] != '\0') {
 			emit(w, " <span class=\"dim\">+ ");
 			emit_html(w, f.text);
 			emit(w, "</span>");

@@ -68,11 +68,12 @@ static void frame(struct emit *w, const json_t *one)
 {
 	struct doc_field image, symbol, offset, address;
 	doc_field(one, "image", &image);
-	doc_field(one, "offset", &offset);
+	doc_offset(one, &offset);
 	label(w, "");
 	if (doc_field(one, "symbol", &symbol)[0] == '\0')
-		emit_printf(w, "  %s%s%s\n", doc_field(one, "address", &address),
-			image.text[0] == '\0' ? "" : " ", image.text);
+		emit_printf(w, "  %s%s%s%s%s\n", doc_field(one, "address", &address),
+			image.text[0] == '\0' ? "" : " ", image.text, offset.text[0] == '\0' ? "" : " + ",
+			offset.text);
 	else
 		emit_printf(w, "  %s%s%s%s%s\n", image.text, image.text[0] == '\0' ? "" : " ", symbol.text,
 			offset.text[0] == '\0' ? "" : " + ", offset.text);

@@ -171,9 +171,25 @@ static void each_outcome_has_words(void **state)
 	}
 }
 
+/* inspect's offsets are numbers; people read them as the kernel prints them. */
+static void shows_offsets_in_hexadecimal(void **state)
+{
+	(void)state;
+	json_t *doc = json_pack("{s:{s:s, s:[{s:s, s:s, s:s, s:i}, {s:s, s:s, s:i}]}}", "panic", "string",
+		"x", "backtrace", "address", "0xffffff7f00000010", "image", "org.example.ring", "symbol",
+		"_go", "offset", 0xb12, "address", "0xffffff7f00000020", "image", "org.example.ring",
+		"offset", 8688);
+	assert_non_null(doc);
+	char *text = rendered(plain, doc);
+	assert_non_null(strstr(text, "  org.example.ring _go + 0xb12\n"));
+	assert_non_null(strstr(text, "  0xffffff7f00000020 org.example.ring + 0x21f0\n"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shows_offsets_in_hexadecimal),
 		cmocka_unit_test(says_it_in_this_order),
 		cmocka_unit_test(color_changes_nothing_else),
 		cmocka_unit_test(what_is_left_comes_with_its_command),
