@@ -28,14 +28,14 @@ void leases_write(const struct sim *s)
 	struct pl_error *e = pl_buf_puts(&b, "# simulated: All times in this file are in UTC (GMT), not your "
 					     "local timezone.\n");
 	if (e == NULL && !s->faults.on[FAULT_NO_IP]) {
-		e = lease(&b, stale, SIM_MAC, now - 9000, now - 7200);
+		e = lease(&b, stale, sim_mac(), now - 9000, now - 7200);
 		if (e == NULL)
 			e = lease(
 				&b, sim_address(s, 200, stranger), "00:50:56:11:22:33", now - 60, now + 1740);
 		if (e == NULL && s->faults.on[FAULT_STALE_IP])
-			e = lease(&b, stale, SIM_MAC, now - 60, now + 1740);
+			e = lease(&b, stale, sim_mac(), now - 60, now + 1740);
 		else if (e == NULL)
-			e = lease(&b, s->opt.ip, SIM_MAC, now - 60, now + 1740);
+			e = lease(&b, s->opt.ip, sim_mac(), now - 60, now + 1740);
 	}
 	if (e == NULL)
 		e = pl_fs_write(SIM_LEASES, pl_buf_text(&b), b.size, 0644);

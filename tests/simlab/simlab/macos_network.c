@@ -19,9 +19,9 @@ void macos_ifconfig(struct sim *s, struct call *c)
 	if (all || strcmp(name, "en0") == 0)
 		call_out(c,
 			"en0: flags=8863<UP,BROADCAST,SMART,RUNNING,SIMPLEX,MULTICAST> mtu "
-			"1500\n\tether " SIM_MAC
-			" \n\tinet %s netmask 0xffffff00 broadcast %.*s.255\n\tstatus: active\n",
-			s->opt.ip, (int)(strrchr(s->opt.ip, '.') - s->opt.ip), s->opt.ip);
+			"1500\n\tether %s \n\tinet %s netmask 0xffffff00 broadcast %.*s.255\n\tstatus: "
+			"active\n",
+			sim_mac(), s->opt.ip, (int)(strrchr(s->opt.ip, '.') - s->opt.ip), s->opt.ip);
 	else if (strcmp(name, "lo0") != 0) {
 		call_err(c, "ifconfig: interface %s does not exist\n", name);
 		c->status = 1;
@@ -58,7 +58,7 @@ void macos_networksetup(struct sim *s, struct call *c)
 {
 	char router[16];
 	if (c->argc > 0 && strcmp(c->argv[0], "-listallhardwareports") == 0)
-		call_out(c, "\nHardware Port: Ethernet\nDevice: en0\nEthernet Address: " SIM_MAC "\n");
+		call_out(c, "\nHardware Port: Ethernet\nDevice: en0\nEthernet Address: %s\n", sim_mac());
 	else if (c->argc > 0 && strcmp(c->argv[0], "-getinfo") == 0)
 		call_out(c, "DHCP Configuration\nIP address: %s\nSubnet mask: 255.255.255.0\nRouter: %s\n",
 			s->opt.ip, sim_address(s, 1, router));

@@ -14,6 +14,7 @@
 #include "base/proc.h"
 #include "base/text.h"
 #include "tests/simlab/bundle_config.h"
+#include "tests/simlab/simlab/clones.h"
 #include "tests/simlab/simlab/firewall.h"
 #include "tests/simlab/simlab/leases.h"
 #include "tests/simlab/simlab/other_vm.h"
@@ -55,7 +56,7 @@ static const char VMX[] = ".encoding = \"UTF-8\"\n"
 			  "ethernet0.present = \"TRUE\"\n"
 			  "ethernet0.connectionType = \"nat\"\n"
 			  "ethernet0.addressType = \"generated\"\n"
-			  "ethernet0.generatedAddress = \"" SIM_MAC "\"\n"
+			  "ethernet0.generatedAddress = \"" SIM_OWN_MAC "\"\n"
 			  "ethernet0.virtualDev = \"e1000e\"\n"
 			  "paniclab.simulated = \"TRUE\"\n"
 			  "annotation = \"made for tests |22simulated|22\"\n"
@@ -137,9 +138,9 @@ static struct pl_error *make_bundle(const struct sim *s)
 	if (e == NULL)
 		e = make_file(SIM_VMSD, VMSD, 0644);
 	if (e == NULL)
-		e = make_file(SIM_BUNDLE "/" SIM_VM_NAME ".vmdk", VMDK, 0600);
+		e = make_file(sim_file(".vmdk"), VMDK, 0600);
 	if (e == NULL)
-		e = make_file(SIM_BUNDLE "/vmware.log", "simulated\n", 0644);
+		e = make_file(SIM_OWN_BUNDLE "/vmware.log", "simulated\n", 0644);
 	bool fresh = access(SIM_NVRAM, F_OK) != 0;
 	if (e == NULL && fresh)
 		e = make_nvram();
@@ -234,7 +235,7 @@ static struct pl_error *choose_release(struct sim *s)
 
 struct pl_error *make_lab(struct sim *s)
 {
-	static const char *const DIRS[] = {SIM_BUNDLE, SIM_SNAPSHOTS, SIM_GUEST_RUN, "log"};
+	static const char *const DIRS[] = {SIM_OWN_BUNDLE, SIM_SNAPSHOTS, SIM_GUEST_RUN, "log"};
 	char program[PATH_MAX] = "";
 	char tools[PATH_MAX];
 	struct pl_error *e = NULL;
@@ -244,6 +245,8 @@ struct pl_error *make_lab(struct sim *s)
 	*strrchr(tools, '/') = '\0';
 	for (size_t i = 0; i < sizeof DIRS / sizeof DIRS[0] && e == NULL; i++)
 		e = pl_fs_mkdirs(DIRS[i]);
+	if (e == NULL)
+		e = clones_load(s);
 	if (e == NULL)
 		e = choose_release(s);
 	if (e == NULL)
@@ -327,7 +330,7 @@ struct pl_error *make_env(const struct sim *s)
 	struct pl_error *e = pl_buf_printf(&b,
 		"# simulated\nSIMLAB_DIR='%s'\nSIMLAB_URL='%s://127.0.0.1:%u'\nSIMLAB_USER='simlab'\n"
 		"SIMLAB_PASSWORD_FILE='%s/vmrest-password'\nSIMLAB_VMRUN='%s/vmrun'\n"
-		"SIMLAB_SOCKETFILTERFW='%s/socketfilterfw'\nSIMLAB_VMX='%s/" SIM_VMX "'\n"
+		"SIMLAB_SOCKETFILTERFW='%s/socketfilterfw'\nSIMLAB_VMX='%s/" SIM_OWN_VMX "'\n"
 		"SIMLAB_VM_ID='%s'\nSIMLAB_VM_NAME='" SIM_VM_NAME "'\n"
 		"SIMLAB_OTHER_VMX='%s/" OTHER_VMX "'\n"
 		"SIMLAB_GUEST_IP='%s'\nSIMLAB_SSH_PORT='%u'\nSIMLAB_GUEST_USER='" SIM_USER "'\n"

@@ -40,7 +40,10 @@ static void machine(char *nic, size_t nic_size, int *serial_fd)
 	if (config_is_true(&c, "serial0.present") && type != NULL && strcmp(type, "file") == 0 &&
 		file != NULL) {
 		char path[4096];
-		snprintf(path, sizeof path, "%s%s", file[0] == '/' ? "" : SIM_BUNDLE "/", file);
+		if (file[0] == '/')
+			snprintf(path, sizeof path, "%s", file);
+		else
+			snprintf(path, sizeof path, "%s/%s", sim_bundle(), file);
 		*serial_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	}
 	config_deinit(&c);
@@ -126,7 +129,7 @@ void panic_begin(struct sim *s, enum panic_trigger trigger, const char *message,
 		.kext = kext,
 		.csr = sip_bits(s->release, s->boot.csr),
 		.guest_ip = s->opt.ip,
-		.guest_mac = SIM_MAC,
+		.guest_mac = sim_mac(),
 		.local_core_place = kernel_xnu_major(&s->boot.kernel) >= LOCAL_CORE_FILE,
 		.time_factor = s->opt.time_factor};
 	sim_event("panic");

@@ -42,7 +42,7 @@ static void lock_bundle(const struct sim *s)
 	char text[256];
 	mkdir(SIM_VMX_LOCK, 0755);
 	snprintf(text, sizeof text, "processID=%d machineID=simulated lockType=W\n", (int)getpid());
-	sim_complain(pl_fs_write(SIM_VMX_LOCK "/M00001.lck", text, strlen(text), 0644));
+	sim_complain(pl_fs_write(sim_file(".vmx.lck/M00001.lck"), text, strlen(text), 0644));
 	sim_complain(pl_fs_write(SIM_VMEM, "simulated memory\n", 17, 0600));
 	(void)s;
 }

@@ -204,7 +204,7 @@ static void on_completed(
 
 /* ---- the server ---- */
 
-static struct pl_error *new_id(char ret[static SIM_ID_SIZE])
+struct pl_error *rest_new_id(char ret[static SIM_ID_SIZE])
 {
 	static const char DIGITS[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	unsigned char bytes[SIM_ID_SIZE - 1];
@@ -234,8 +234,10 @@ static struct pl_error *listen_now(struct rest *r)
 			"is another lab running? use --port 0");
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(r->mhd, MHD_DAEMON_INFO_BIND_PORT);
 	s->opt.port = info->port;
-	struct pl_error *e = new_id(s->vm_id);
-	return e != NULL ? e : new_id(s->other_id);
+	struct pl_error *e = rest_new_id(s->vm_id);
+	for (size_t i = 0; i < s->clone_count && e == NULL; i++)
+		e = rest_new_id(s->clones[i].id);
+	return e != NULL ? e : rest_new_id(s->other_id);
 }
 
 struct pl_error *rest_create(struct sim *s, struct rest **ret)

@@ -20,6 +20,9 @@ struct rest;
 struct pl_error *rest_create(struct sim *s, struct rest **ret) PL_MUST_USE;
 void rest_destroy(struct rest *r);
 
+/** 32 characters, as vmrest makes them. */
+struct pl_error *rest_new_id(char ret[static SIM_ID_SIZE]) PL_MUST_USE;
+
 /** A CA and a certificate for 127.0.0.1 (ca.pem, run/rest-cert.pem, run/rest-key.pem), if not there. */
 struct pl_error *rest_make_certificate(void) PL_MUST_USE;
 

@@ -1,4 +1,4 @@
-/* vmrest's endpoints below /api, on the lab's VM. */
+/* vmrest's endpoints below /api, on the lab's VM and its clones. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "tests/simlab/bundle_config.h"
+#include "tests/simlab/simlab/clones.h"
 #include "tests/simlab/simlab/other_vm.h"
 #include "tests/simlab/simlab/power.h"
 #include "tests/simlab/simlab/rest.h"
@@ -29,6 +30,11 @@ static json_t *vm_entry(const struct sim *s, const char *id, const char *path)
 	json_t *o = json_pack("{s:s, s:s}", "id", id, "path", vmx);
 	free(vmx);
 	return o;
+}
+
+static const char *id_of(const struct sim *s, int which)
+{
+	return which == CLONES_OWN ? s->vm_id : s->clones[which].id;
 }
 
 /* ---- power ---- */
@@ -113,7 +119,7 @@ static void get_nicips(struct sim *s, struct rest_answer *a)
 	}
 	snprintf(cidr, sizeof cidr, "%s/24", ip);
 	ok(a, 200,
-		json_pack("{s:[{s:s, s:[s, s]}], s:[], s:{}}", "nics", "mac", SIM_MAC, "ip", cidr,
+		json_pack("{s:[{s:s, s:[s, s]}], s:[], s:{}}", "nics", "mac", sim_mac(), "ip", cidr,
 			"fe80::250:56ff:fe3a:c1f/64", "routes", "dns"));
 }
 
@@ -121,7 +127,7 @@ static void get_nic(struct rest_answer *a)
 {
 	ok(a, 200,
 		json_pack("{s:i, s:[{s:i, s:s, s:s, s:s}]}", "num", 1, "nics", "index", 1, "type", "nat",
-			"vmnet", "vmnet8", "macAddress", SIM_MAC));
+			"vmnet", "vmnet8", "macAddress", sim_mac()));
 }
 
 static void get_vmnets(const struct sim *s, struct rest_answer *a)
@@ -161,7 +167,7 @@ static void get_vm(const struct sim *s, struct rest_answer *a)
 	struct config c;
 	sim_complain(config_read(SIM_VMX, &c));
 	ok(a, 200,
-		json_pack("{s:s, s:{s:i}, s:i}", "id", s->vm_id, "cpu", "processors",
+		json_pack("{s:s, s:{s:i}, s:i}", "id", id_of(s, s->active), "cpu", "processors",
 			number_of(&c, "numvcpus", 1), "memory", number_of(&c, "memsize", 512)));
 	config_deinit(&c);
 }
@@ -248,23 +254,82 @@ static void vm_get(struct sim *s, const struct rest_request *q, struct rest_answ
 	else if (is(what, "params") && q->depth == 4)
 		get_param(q->path[3], a);
 	else if (is(what, "restrictions"))
-		ok(a, 200, json_pack("{s:s, s:s}", "id", s->vm_id, "integrityconstraint", "false"));
+		ok(a, 200,
+			json_pack("{s:s, s:s}", "id", id_of(s, s->active), "integrityconstraint", "false"));
 	else if (is(what, "sharedfolders"))
 		ok(a, 200, json_array());
 	else
 		rest_error(a, 404, 103, "The resource cannot be found");
 }
 
+/* While another machine is on, this one is off. */
+static void waiting_vm(const struct rest_request *q, struct rest_answer *a)
+{
+	if (is(q->method, "GET") && q->depth > 2 && is(q->path[2], "power"))
+		ok(a, 200, json_pack("{s:s}", "power_state", "poweredOff"));
+	else
+		rest_error(a, 409, 106, "The simulated lab runs one virtual machine at a time");
+}
+
+static void delete_vm(struct sim *s, int which, struct rest_answer *a)
+{
+	if (s->power != POWER_OFF || power_locked(s))
+		rest_error(a, 409, 107, "The virtual machine is not powered off");
+	else if (which == CLONES_OWN) {
+		sim_event("violation: DELETE of the lab's own VM");
+		rest_error(a, 403, 110, "The VM is not to be deleted (simulated)");
+	} else if (clones_activate(s, CLONES_OWN)) {
+		sim_complain(clones_delete(s, which));
+		a->status = 204;
+	}
+}
+
+/* POST {"name", "parentId"}: a full clone beside the others. */
+static void clone_vm(struct sim *s, const struct rest_request *q, struct rest_answer *a)
+{
+	char relative[256];
+	int made = CLONES_NONE;
+	json_t *o = json_loads(q->body, 0, NULL);
+	const char *name = json_string_value(json_object_get(o, "name"));
+	const char *parent = json_string_value(json_object_get(o, "parentId"));
+	int which = parent != NULL ? clones_of_id(s, parent) : CLONES_NONE;
+	if (name == NULL || strchr(name, '/') != NULL || strlen(name) > 64)
+		rest_error(a, 400, 100, "One of the parameters was invalid: name");
+	else if (which == CLONES_NONE)
+		rest_error(a, 400, 100, "One of the parameters was invalid: parentId");
+	else if (s->power != POWER_OFF || !clones_activate(s, which))
+		rest_error(a, 409, 107, "The virtual machine is not powered off");
+	else {
+		snprintf(relative, sizeof relative, "Virtual Machines/%s.vmwarevm/%s.vmx", name, name);
+		char *vmx = sim_path(s, relative);
+		struct pl_error *e = clones_make(s, vmx, name, NULL, &made);
+		free(vmx);
+		if (e != NULL)
+			rest_error(a, 409, 0, "%s", pl_error_what(e));
+		else
+			ok(a, 201,
+				json_pack("{s:s, s:{s:i}, s:i}", "id", s->clones[made].id, "cpu",
+					"processors", 2, "memory", 4096));
+		sim_complain(e);
+	}
+	json_decref(o);
+}
+
 static void one_vm(struct sim *s, const struct rest_request *q, struct rest_answer *a)
 {
 	const char *what = q->depth > 2 ? q->path[2] : NULL;
 	const char *password = q->vm_password != NULL ? q->vm_password : "";
+	int which = clones_of_id(s, q->path[1]);
 	if (is(q->path[1], s->other_id))
 		other_vm_rest(q, a);
-	else if (!is(q->path[1], s->vm_id))
+	else if (which == CLONES_NONE)
 		rest_error(a, 404, 104, "The virtual machine cannot be found");
 	else if (s->opt.vm_password[0] != '\0' && !is(s->opt.vm_password, password))
 		rest_error(a, 403, 109, "The virtual machine is encrypted: its password is missing or wrong");
+	else if (!clones_activate(s, which))
+		waiting_vm(q, a);
+	else if (is(q->method, "DELETE") && what == NULL)
+		delete_vm(s, which, a);
 	else if (is(q->method, "GET"))
 		vm_get(s, q, a);
 	else if (is(q->method, "PUT") && what == NULL)
@@ -277,18 +342,25 @@ static void one_vm(struct sim *s, const struct rest_request *q, struct rest_answ
 		rest_error(a, 403, 110, "This operation is not supported (simulated)");
 }
 
+static void list_vms(const struct sim *s, struct rest_answer *a)
+{
+	json_t *all = json_pack("[o]", vm_entry(s, s->other_id, OTHER_VMX));
+	for (int i = CLONES_OWN; i < (int)s->clone_count; i++)
+		json_array_append_new(all, vm_entry(s, id_of(s, i), clones_vmx(s, i)));
+	ok(a, 200, all);
+}
+
 static void registration(struct sim *s, const struct rest_request *q, struct rest_answer *a)
 {
 	json_t *o = json_loads(q->body, 0, NULL);
 	const char *path = json_string_value(json_object_get(o, "path"));
-	char *vmx = sim_path(s, SIM_VMX);
+	int which = path != NULL ? clones_of_vmx(s, path) : CLONES_NONE;
 	if (!is(q->method, "POST"))
 		rest_error(a, 405, 111, "Method not allowed");
-	else if (path == NULL || strcmp(path, vmx) != 0)
+	else if (which == CLONES_NONE)
 		rest_error(a, 400, 100, "One of the parameters was invalid: path");
 	else
-		ok(a, 201, vm_entry(s, s->vm_id, SIM_VMX));
-	free(vmx);
+		ok(a, 201, vm_entry(s, id_of(s, which), clones_vmx(s, which)));
 	json_decref(o);
 }
 
@@ -297,11 +369,9 @@ void rest_api(struct sim *s, const struct rest_request *q, struct rest_answer *a
 	const char *first = q->depth > 0 ? q->path[0] : NULL;
 	bool vms = is(first, "vms");
 	if (vms && q->depth == 1 && is(q->method, "GET"))
-		ok(a, 200,
-			json_pack("[o, o]", vm_entry(s, s->other_id, OTHER_VMX),
-				vm_entry(s, s->vm_id, SIM_VMX)));
+		list_vms(s, a);
 	else if (vms && q->depth == 1)
-		rest_error(a, 403, 110, "Cloning is not supported (simulated)");
+		clone_vm(s, q, a);
 	else if (vms && q->depth == 2 && is(q->path[1], "registration"))
 		registration(s, q, a);
 	else if (vms)

@@ -47,6 +47,48 @@ char *sim_path(const struct sim *s, const char *relative)
 	return path;
 }
 
+/* ---- the machine's files ---- */
+
+static char bundle[1024] = SIM_OWN_BUNDLE;
+static char name[256] = SIM_VM_NAME;
+static char mac[24] = SIM_OWN_MAC;
+
+void sim_use(const char *vmx, unsigned number)
+{
+	const char *path = vmx != NULL ? vmx : SIM_OWN_VMX;
+	const char *slash = strrchr(path, '/');
+	snprintf(bundle, sizeof bundle, "%.*s", (int)(slash - path), path);
+	snprintf(name, sizeof name, "%.*s", (int)(strlen(slash + 1) - strlen(".vmx")), slash + 1);
+	if (vmx != NULL)
+		snprintf(mac, sizeof mac, SIM_CLONE_MAC, number & 0xFF);
+	else
+		snprintf(mac, sizeof mac, SIM_OWN_MAC);
+}
+
+const char *sim_bundle(void)
+{
+	return bundle;
+}
+
+const char *sim_name(void)
+{
+	return name;
+}
+
+const char *sim_mac(void)
+{
+	return mac;
+}
+
+const char *sim_file(const char *suffix)
+{
+	static char paths[8][sizeof bundle + sizeof name + 16];
+	static unsigned next;
+	char *path = paths[next++ % 8];
+	snprintf(path, sizeof paths[0], "%s/%s%s", bundle, name, suffix);
+	return path;
+}
+
 const char *sim_address(const struct sim *s, unsigned last, char out[static 16])
 {
 	const char *dot = strrchr(s->opt.ip, '.');

@@ -8,6 +8,7 @@
  *     Virtual Machines/high-sierra.vmwarevm/   another VM's (other_vm.h)
  *     disk/       the guest's file system (what the .vmdk stands for)
  *     snapshots/  one folder a snapshot
+ *     clones/     disks of clones
  *     macos       which release the guest is
  *     run/        sockets, lock, what the guest sees as /.lab
  *     log/        the daemon's, sshd's, and events.log
@@ -29,18 +30,23 @@
 #define SIM_VM_NAME "sierra"
 #define SIM_DISPLAY_NAME "Sierra (simulated)"
 #define SIM_ID_SIZE 33
-#define SIM_MAC "00:50:56:3a:0c:1f"
 #define SIM_USER "lab"
 #define SIM_STALE 99 /* the last number of an address that never answers */
 #define SIM_HOST_NAME "sierras-Mac"
 
-#define SIM_BUNDLE "Virtual Machines/" SIM_VM_NAME ".vmwarevm"
-#define SIM_VMX SIM_BUNDLE "/" SIM_VM_NAME ".vmx"
-#define SIM_VMSD SIM_BUNDLE "/" SIM_VM_NAME ".vmsd"
-#define SIM_NVRAM SIM_BUNDLE "/" SIM_VM_NAME ".nvram"
-#define SIM_VMSS SIM_BUNDLE "/" SIM_VM_NAME ".vmss"
-#define SIM_VMEM SIM_BUNDLE "/" SIM_VM_NAME ".vmem"
-#define SIM_VMX_LOCK SIM_BUNDLE "/" SIM_VM_NAME ".vmx.lck"
+/* The lab's own VM's. */
+#define SIM_OWN_BUNDLE "Virtual Machines/" SIM_VM_NAME ".vmwarevm"
+#define SIM_OWN_VMX SIM_OWN_BUNDLE "/" SIM_VM_NAME ".vmx"
+#define SIM_OWN_MAC "00:50:56:3a:0c:1f"
+#define SIM_CLONE_MAC "00:50:56:3a:0d:%02x"
+
+/* Of the machine that the lab plays just now: its own, or a clone of it (clones.h). */
+#define SIM_VMX sim_file(".vmx")
+#define SIM_VMSD sim_file(".vmsd")
+#define SIM_NVRAM sim_file(".nvram")
+#define SIM_VMSS sim_file(".vmss")
+#define SIM_VMEM sim_file(".vmem")
+#define SIM_VMX_LOCK sim_file(".vmx.lck")
 #define SIM_DISK "disk"
 #define SIM_SNAPSHOTS "snapshots"
 #define SIM_GUEST_RUN "run/guest"
@@ -98,6 +104,13 @@ enum timer {
 	TIMER_COUNT,
 };
 
+#define CLONES_MAX 8
+struct clone {
+	char vmx[1024]; /* absolute */
+	char id[SIM_ID_SIZE];
+	unsigned number; /* of its folder in clones/ */
+};
+
 struct sim {
 	char *dir; /* absolute */
 	struct options opt;
@@ -106,6 +119,9 @@ struct sim {
 	bool quit;
 	char vm_id[SIM_ID_SIZE]; /* vmrest's, new each time it starts; the other VM's too */
 	char other_id[SIM_ID_SIZE];
+	struct clone clones[CLONES_MAX];
+	size_t clone_count;
+	int active; /* whose turn it is to be the machine: an index into clones, or CLONES_OWN */
 	enum power power;
 	bool guest_running;          /* its kernel is; false while it boots, is down, has panicked */
 	bool tools;                  /* VMware Tools report */
@@ -131,6 +147,18 @@ void sim_timer_in(struct sim *s, enum timer t, int64_t ns);
 
 /** Absolute path below the lab, malloc'd. Never NULL: without memory the lab ends. */
 char *sim_path(const struct sim *s, const char *relative);
+
+/** The machine from now on: the clone with that .vmx and number; NULL: the lab's own VM. */
+void sim_use(const char *vmx, unsigned number);
+
+/** The machine's bundle; its file with that suffix. Good until the eighth call after. */
+const char *sim_bundle(void);
+const char *sim_file(const char *suffix);
+
+/** What its .vmx is called, without the suffix. */
+const char *sim_name(void);
+
+const char *sim_mac(void);
 
 /** The address with that last number in the guest's /24; .1 is the host's. */
 const char *sim_address(const struct sim *s, unsigned last, char out[static 16]);

@@ -60,7 +60,7 @@ static struct pl_error *set_number(struct config *c, const char *key, size_t val
 static struct pl_error *write_one(struct config *c, size_t i, const struct snapshot *s)
 {
 	char key[64];
-	char file[64];
+	char file[300];
 	struct pl_error *e = NULL;
 	snprintf(key, sizeof key, "snapshot%zu.uid", i);
 	e = set_number(c, key, s->uid);
@@ -68,7 +68,7 @@ static struct pl_error *write_one(struct config *c, size_t i, const struct snaps
 	if (e == NULL && s->parent != 0)
 		e = set_number(c, key, s->parent);
 	snprintf(key, sizeof key, "snapshot%zu.filename", i);
-	snprintf(file, sizeof file, SIM_VM_NAME "-Snapshot%u.vmsn", s->uid);
+	snprintf(file, sizeof file, "%s-Snapshot%u.vmsn", sim_name(), s->uid);
 	if (e == NULL)
 		e = config_set(c, key, file);
 	snprintf(key, sizeof key, "snapshot%zu.displayName", i);
@@ -78,7 +78,8 @@ static struct pl_error *write_one(struct config *c, size_t i, const struct snaps
 	if (e == NULL)
 		e = config_set(c, key, "1");
 	snprintf(key, sizeof key, "snapshot%zu.disk0.fileName", i);
-	return e != NULL ? e : config_set(c, key, SIM_VM_NAME ".vmdk");
+	snprintf(file, sizeof file, "%s.vmdk", sim_name());
+	return e != NULL ? e : config_set(c, key, file);
 }
 
 static struct pl_error *snapshots_write(const struct snapshots *all)
@@ -102,23 +103,14 @@ static struct pl_error *snapshots_write(const struct snapshots *all)
 
 /* ---- a snapshot's files ---- */
 
-struct files {
-	char dir[64];
-	char disk[80];
-	char vmx[80];
-	char nvram[80];
-	char memory[80];
-	char vmsn[160];
-};
-
-static void name_files(unsigned uid, struct files *f)
+void snapshot_files(unsigned uid, struct snapshot_files *f)
 {
 	snprintf(f->dir, sizeof f->dir, SIM_SNAPSHOTS "/%u", uid);
 	snprintf(f->disk, sizeof f->disk, "%s/disk", f->dir);
 	snprintf(f->vmx, sizeof f->vmx, "%s/vmx", f->dir);
 	snprintf(f->nvram, sizeof f->nvram, "%s/nvram", f->dir);
 	snprintf(f->memory, sizeof f->memory, "%s/memory", f->dir);
-	snprintf(f->vmsn, sizeof f->vmsn, SIM_BUNDLE "/" SIM_VM_NAME "-Snapshot%u.vmsn", uid);
+	snprintf(f->vmsn, sizeof f->vmsn, "%s/%s-Snapshot%u.vmsn", sim_bundle(), sim_name(), uid);
 }
 
 /* What a running kernel is made of, as key=value lines. */
@@ -175,7 +167,7 @@ static void load_memory(struct sim *s, const char *path)
 struct pl_error *snapshot_take(struct sim *s, const char *name)
 {
 	struct snapshots all;
-	struct files f;
+	struct snapshot_files f;
 	struct pl_error *e = snapshots_read(&all);
 	if (e == NULL && all.count == SNAPSHOTS_MAX)
 		e = pl_error_new(PL_ERR_LAB, "too many snapshots");
@@ -185,7 +177,7 @@ struct pl_error *snapshot_take(struct sim *s, const char *name)
 	*snap = (struct snapshot){.uid = ++all.last, .parent = all.current};
 	snprintf(snap->name, sizeof snap->name, "%s", name);
 	all.current = snap->uid;
-	name_files(snap->uid, &f);
+	snapshot_files(snap->uid, &f);
 	bool memory = sim_is_on(s) && s->guest_running;
 	if (memory) {
 		guest_freeze(s->guest, true);
@@ -214,8 +206,8 @@ struct pl_error *snapshot_take(struct sim *s, const char *name)
 struct pl_error *snapshot_revert(struct sim *s, const struct snapshot *snap)
 {
 	struct snapshots all;
-	struct files f;
-	name_files(snap->uid, &f);
+	struct snapshot_files f;
+	snapshot_files(snap->uid, &f);
 	power_cut(s);
 	unlink(SIM_PANIC_REPORT);
 	struct pl_error *e = pl_fs_remove_tree(SIM_DISK);
@@ -244,7 +236,7 @@ struct pl_error *snapshot_revert(struct sim *s, const struct snapshot *snap)
 struct pl_error *snapshot_delete(const struct snapshot *snap)
 {
 	struct snapshots all;
-	struct files f;
+	struct snapshot_files f;
 	unsigned uid = snap->uid;
 	unsigned parent = snap->parent;
 	struct pl_error *e = snapshots_read(&all);
@@ -259,7 +251,7 @@ struct pl_error *snapshot_delete(const struct snapshot *snap)
 	all.count = kept;
 	if (all.current == uid)
 		all.current = parent;
-	name_files(uid, &f);
+	snapshot_files(uid, &f);
 	if (e == NULL)
 		e = snapshots_write(&all);
 	unlink(f.vmsn);

@@ -24,6 +24,17 @@ struct snapshots {
 	unsigned last;    /* the highest uid ever given */
 };
 
+/* Where a snapshot of the machine is. */
+struct snapshot_files {
+	char dir[64];
+	char disk[80];
+	char vmx[80];
+	char nvram[80];
+	char memory[80]; /* not there without memory */
+	char vmsn[1400];
+};
+void snapshot_files(unsigned uid, struct snapshot_files *f);
+
 struct pl_error *snapshots_read(struct snapshots *ret) PL_MUST_USE;
 
 struct pl_error *snapshot_take(struct sim *s, const char *name) PL_MUST_USE;

@@ -7,6 +7,7 @@
 #include "base/fs.h"
 #include "base/text.h"
 #include "tests/simlab/bundle_config.h"
+#include "tests/simlab/simlab/clones.h"
 #include "tests/simlab/simlab/launchctl.h"
 #include "tests/simlab/simlab/other_vm.h"
 #include "tests/simlab/simlab/power.h"
@@ -89,7 +90,7 @@ static struct pl_error *bundle_state(struct pl_buf *out)
 {
 	static const char *const COME_AND_GO[] = {".lck", ".vmem", ".vmss", ".vmsn", ".log"};
 	struct pl_error *e = NULL;
-	DIR *d = opendir(SIM_BUNDLE);
+	DIR *d = opendir(sim_bundle());
 	for (struct dirent *f; d != NULL && e == NULL && (f = readdir(d)) != NULL;) {
 		bool skip = strcmp(f->d_name, ".") == 0 || strcmp(f->d_name, "..") == 0;
 		for (size_t i = 0; i < sizeof COME_AND_GO / sizeof COME_AND_GO[0]; i++)
@@ -154,6 +155,8 @@ void state_call(struct sim *s, struct call *c)
 {
 	struct pl_buf text;
 	pl_buf_init(&text, 8U << 20);
+	/* A clone that is off makes room. */
+	clones_activate(s, CLONES_OWN);
 	struct pl_error *e = pl_buf_printf(&text, "power %s\nport tcp 127.0.0.1:%u vmrest\nsimulated lab\n",
 		power_name(s->power), s->opt.port);
 	if (e == NULL && s->guest > 0)
@@ -174,6 +177,8 @@ void state_call(struct sim *s, struct call *c)
 		e = launchctl_state(&text);
 	if (e == NULL)
 		e = volume_state(s, &text);
+	for (size_t i = 0; i < s->clone_count && e == NULL; i++)
+		e = pl_buf_printf(&text, "clone %s\n", s->clones[i].vmx);
 	if (e == NULL)
 		e = tree_list(SIM_DISK, "disk", NOT_STATE + (s->power != POWER_OFF), &text);
 	if (e == NULL)

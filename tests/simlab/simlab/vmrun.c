@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/fs.h"
+#include "tests/simlab/simlab/clones.h"
 #include "tests/simlab/simlab/other_vm.h"
 #include "tests/simlab/simlab/power.h"
 #include "tests/simlab/simlab/snapshot.h"
@@ -208,10 +209,57 @@ static void capture(struct sim *s, struct call *c)
 		report(c, pl_fs_write(path, PNG, sizeof PNG - 1, 0644));
 }
 
+/* NAME=VALUE among the words, "-snapshot=before" say. */
+static const char *named(const struct call *c, const char *name)
+{
+	size_t len = strlen(name);
+	for (int i = 4; i < c->argc; i++)
+		if (strncmp(c->argv[i], name, len) == 0 && c->argv[i][len] == '=')
+			return c->argv[i] + len + 1;
+	return NULL;
+}
+
+static bool find_named(struct call *c, const char *name, struct snapshot *ret)
+{
+	struct snapshots all;
+	report(c, snapshots_read(&all));
+	for (size_t i = 0; i < all.count; i++)
+		if (strcmp(all.list[i].name, name) == 0) {
+			*ret = all.list[i];
+			return true;
+		}
+	error(c, "Invalid snapshot name");
+	return false;
+}
+
 static void clone(struct sim *s, struct call *c)
 {
-	(void)s;
-	error(c, "Cloning is not supported (simulated)");
+	char path[4096];
+	int made = CLONES_NONE;
+	struct snapshot snap;
+	const char *to = word(c, 2);
+	const char *snapshot = named(c, "-snapshot");
+	if (strcmp(word(c, 3), "full") != 0 && strcmp(word(c, 3), "linked") != 0) {
+		error(c, "Invalid argument");
+		return;
+	}
+	if (snapshot != NULL && !find_named(c, snapshot, &snap))
+		return;
+	snprintf(path, sizeof path, "%s%s%s", to[0] == '/' ? "" : c->cwd, to[0] == '/' ? "" : "/", to);
+	report(c, clones_make(s, path, named(c, "-cloneName"), snapshot != NULL ? &snap : NULL, &made));
+}
+
+/* Only clones: nobody but their maker misses them. */
+static void delete_vm(struct sim *s, struct call *c)
+{
+	int which = s->active;
+	if (s->power != POWER_OFF)
+		error(c, "The virtual machine should not be powered on. It is already running.");
+	else if (which == CLONES_OWN) {
+		sim_event("violation: vmrun deleteVM of the lab's own VM");
+		error(c, "Insufficient permissions");
+	} else if (clones_activate(s, CLONES_OWN))
+		report(c, clones_delete(s, which));
 }
 
 /* ---- the command line ---- */
@@ -226,6 +274,7 @@ struct command {
 static const struct command COMMANDS[] = {
 	{"captureScreen", 2, false, capture},
 	{"clone", 3, true, clone},
+	{"deleteVM", 1, true, delete_vm},
 	{"deleteSnapshot", 2, true, delete},
 	{"getGuestIPAddress", 1, false, get_ip},
 	{"list", 0, false, list},
@@ -273,16 +322,29 @@ static void say_in_use(struct call *c)
 	error(c, "The file is already in use");
 }
 
+/* Which of the lab's VMs it is: its own, or a clone. */
+static int vm_of(const struct sim *s, const struct call *c)
+{
+	for (int i = CLONES_OWN; i < (int)s->clone_count; i++)
+		if (is_about(s, c, clones_vmx(s, i)))
+			return i;
+	return CLONES_NONE;
+}
+
 static void run(struct sim *s, struct call *c, const struct command *command, bool password_ok)
 {
+	int which = vm_of(s, c);
 	if (command->arguments > 0 && is_about(s, c, OTHER_VMX))
 		other_vm_vmrun(c);
-	else if (command->arguments > 0 && !is_about(s, c, SIM_VMX))
+	else if (command->arguments > 0 && which == CLONES_NONE)
 		error(c, "The virtual machine cannot be found");
 	else if (command->arguments > 0 && !password_ok)
 		error(c, "This operation requires the password of the encrypted virtual machine");
 	else if (command->opens && power_locked(s))
 		say_in_use(c);
+	else if (command->arguments > 0 && !clones_activate(s, which))
+		error(c, command->opens ? "The simulated lab runs one virtual machine at a time"
+					: "The virtual machine is not powered on");
 	else
 		command->run(s, c);
 }
