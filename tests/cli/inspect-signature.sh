@@ -38,7 +38,7 @@ check 'gzipped' same "$dir/slid.gz"
 } >"$dir/report"
 check 'a report in JSON' same "$dir/report"
 check 'which is one' kind "$dir/report" panic-report
-sed 's/^/> /; s/$/\r/' "$dir/slid.txt" >"$dir/mail"
+awk '{ printf "> %s\r\n", $0 }' "$dir/slid.txt" >"$dir/mail"
 check 'a mail' same "$dir/mail"
 {
 	echo 'en0: link up'
