@@ -52,4 +52,12 @@ check 'which is a log' kind "$dir/serial" panic-log
 check 'a trap has another' other "$dir/trapped"
 check 'and so has what dtrace did' other "$dir/asked"
 
+# Each release writes its panics differently; all of it is understood, and names the bug the same.
+understood() { "$PANICLAB" inspect --json "$1" | grep -q '"lines_not_understood": 0,'; }
+for macos in 10.9.5 10.12.6 10.14.6 10.15.7 11.7 13.6 15.3; do
+	made released --trigger kext --set macos=$macos
+	check "the text of $macos is understood" understood "$dir/released.txt"
+	check 'and has the same signature' same "$dir/released.txt"
+done
+
 done_testing
