@@ -22,6 +22,15 @@ kernel_tools() {
 	[ -z "$missing" ]
 }
 
+# need_kernel_tools: the same, or no test at all; also $lldb, which may be empty.
+need_kernel_tools() {
+	# shellcheck disable=SC2034 # for who sources this
+	lldb=$(first_of lldb-14 lldb) || lldb=
+	kernel_tools && return
+	echo "1..0 # SKIP missing:$missing"
+	exit 0
+}
+
 compile() { # SOURCE OBJECT
 	"$clang" -target x86_64-apple-macos10.15 -g -O0 -mkernel -ffreestanding -fno-builtin -fno-stack-protector \
 		-mno-red-zone -fno-omit-frame-pointer -c "$1" -o "$2"

@@ -7,11 +7,7 @@ BUILD=${BUILD:-build}
 PANICLAB=${PANICLAB:-$BUILD/paniclab}
 . tests/cli/lib.sh
 . tests/cli/lib-kernel.sh
-if ! kernel_tools; then
-	echo "1..0 # SKIP missing:$missing"
-	exit 0
-fi
-lldb=$(first_of lldb-14 lldb) || lldb=
+need_kernel_tools
 symbolizer=$(first_of llvm-symbolizer llvm-symbolizer-14) || symbolizer=
 
 kernel_files "$dir" >"$dir/made" 2>&1 || sed 's/^/# /' "$dir/made"
