@@ -29,6 +29,18 @@ struct pl_error *inspect_debugger_asked(const struct cmd_input *in, bool *ret)
 	return NULL;
 }
 
+/* A core that is cut, a kext that is another's: the debugger would say less of it. */
+static void tell_warnings(const struct cmd_env *env, const json_t *doc)
+{
+	const json_t *w;
+	size_t i;
+
+	json_array_foreach(json_object_get(doc, "warnings"), i, w)
+	{
+		pl_log(&env->log, PL_LOG_WARN, "%s", json_string_value(w));
+	}
+}
+
 /* ---- --open ---- */
 
 /* A file that goes away with its descriptor: the debugger inherits that. */
@@ -190,6 +202,7 @@ struct pl_error *inspect_debugger_run(struct cmd_env *env, const struct cmd_inpu
 	struct pl_error *e = debugger_session_make(kind, cmd_arg(in, 0), doc, &sources, &wait, &s, &kit);
 	if (e)
 		return e;
+	tell_warnings(env, doc);
 	pl_buf_init(&commands, DEBUGGER_COMMANDS_MAX);
 	e = debugger_commands(&s, &commands);
 	if (!e)

@@ -117,6 +117,11 @@ check 'says what to install' said 'no lldb in PATH'
 macho "$dir/other" 02 A5A5C0DE-1111-3222-8333-000000000001
 check "another kernel is refused: exit 1" run 1 inspect --debugger lldb --kernel "$dir/other" "$dir/core"
 check 'with both UUIDs at hand' said "another kernel (the core's kernel has the UUID"
+macho "$dir/otherkext" 0b A5A5C0DE-1111-3222-8333-000000000002
+check 'another kext is left out' run 0 inspect --debugger lldb --kernel "$dir/kernel" --kext "$dir/otherkext" "$dir/core"
+check 'with a warning' said A5A5C0DE-1111-3222-8333-000000000002
+nothing_of_it() { ! has otherkext; }
+check 'and nowhere in the commands' nothing_of_it
 mkdir "$dir/other kits"
 kit "$dir/other kits/KDK_1.kdk" 10.15.7 19G2021
 kit_kernel "$dir/other kits/KDK_1.kdk" kernel A5A5C0DE-1111-3222-8333-000000000001
