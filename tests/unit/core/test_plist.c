@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "orchestrator/core/plist.h"
@@ -101,14 +102,26 @@ static void keeps_what_it_read_before_the_damage(void **state)
 	assert_string_equal(version, "1");
 }
 
+/* Well-formed, so that nothing but its depth is against it. */
+static const char *nested(size_t depth)
+{
+	static char text[20000];
+	char *p = text + sprintf(text, "<dict><key>A</key>");
+
+	for (size_t i = 0; i < depth; i++)
+		p += sprintf(p, "<array>");
+	for (size_t i = 0; i < depth; i++)
+		p += sprintf(p, "</array>");
+	sprintf(p, "<key>CFBundleVersion</key><string>1</string></dict>");
+	return text;
+}
+
 static void gives_up_on_absurd_depth(void **state)
 {
 	(void)state;
-	static char text[70000];
-	strcpy(text, "<dict><key>A</key>");
-	for (size_t i = 0; i < 10000; i++)
-		memcpy(text + 18 + i * 6, "<dict>", 7);
-	refuse(text, "damaged");
+	expect(nested(PLIST_DEPTH_MAX), "", "1");
+	refuse(nested(PLIST_DEPTH_MAX + 1), "damaged");
+	refuse(nested(1000), "damaged");
 }
 
 int main(void)
