@@ -12,6 +12,7 @@
 
 #include "core_bytes.h"
 #include "orchestrator/core/symbol_file.h"
+#include "orchestrator/core/symbols.h"
 #include "orchestrator/core/symtab.h"
 
 /*
@@ -263,6 +264,28 @@ static void write_file(char name[static 32], size_t size)
 	close(fd);
 }
 
+/* The member was loaded SLIDE further up: a return address in it, and one behind its end. */
+static void names_an_address_by(const char *collection)
+{
+	const uint64_t start = 0xffffff8000a00000u + SLIDE;
+	struct symbols set = {0};
+	struct symbol_place place;
+	char *refusal;
+
+	assert_null(symbols_add(&set, "org.example.driver", UUID, &start, PAGE, NULL));
+	symbols_want(&set, start + 0x123);
+	assert_null(symbols_offer_file(&set, collection, SYMBOL_FILE_KERNEL, &refusal));
+	assert_null(refusal);
+	assert_true(symbols_find(&set, start + 0x123, false, &place));
+	assert_string_equal(place.image->name, "org.example.driver");
+	assert_string_equal(place.symbol, "_in_the_member");
+	assert_int_equal(place.offset, 0x23);
+	assert_true(place.has_file_address && place.file_address == 0xffffff8000a00122u);
+	assert_true(symbols_find(&set, start + PAGE, false, &place)); /* the call before it is its last one */
+	assert_false(symbols_find(&set, start + PAGE, true, &place));
+	symbols_deinit(&set);
+}
+
 /* A collection has its members' headers in it; their tables count from its own start. */
 static void reads_members_of_a_collection(void **state)
 {
@@ -295,6 +318,7 @@ static void reads_members_of_a_collection(void **state)
 	assert_null(symbol_file_read(&f, m, &table));
 	assert_found(0xffffff8000a00fffu, "_in_the_member", 0xffffff8000a00100u);
 	symbol_file_close(&f);
+	names_an_address_by(name);
 	unlink(name);
 }
 
