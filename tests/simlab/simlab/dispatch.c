@@ -8,6 +8,7 @@
 #include "tests/simlab/simlab/launchctl.h"
 #include "tests/simlab/simlab/macos.h"
 #include "tests/simlab/simlab/state.h"
+#include "tests/simlab/simlab/vmcli.h"
 #include "tests/simlab/simlab/vmrun.h"
 
 static void stop_call(struct sim *s, struct call *c)
@@ -56,6 +57,7 @@ static const struct entry HOST[] = {
 	{"socketfilterfw", firewall_call},
 	{"state", state_call},
 	{"stop", stop_call},
+	{"vmcli", vmcli_call},
 	{"vmrun", vmrun_call},
 	{"vmware-vmx", vmrun_vm_process},
 };

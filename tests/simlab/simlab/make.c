@@ -268,6 +268,8 @@ struct pl_error *make_lab(struct sim *s)
 	if (e == NULL)
 		e = make_stand_in("vmrun", program);
 	if (e == NULL)
+		e = make_stand_in("vmcli", program);
+	if (e == NULL)
 		e = make_stand_in("launchctl", program);
 	return e != NULL ? e : make_stand_in("socketfilterfw", program);
 }

@@ -164,7 +164,7 @@ static void load_memory(struct sim *s, const char *path)
 	boot_describe_kernel(s, &s->boot, args, &id);
 }
 
-struct pl_error *snapshot_take(struct sim *s, const char *name)
+struct pl_error *snapshot_take(struct sim *s, const char *name, bool with_memory)
 {
 	struct snapshots all;
 	struct snapshot_files f;
@@ -178,8 +178,9 @@ struct pl_error *snapshot_take(struct sim *s, const char *name)
 	snprintf(snap->name, sizeof snap->name, "%s", name);
 	all.current = snap->uid;
 	snapshot_files(snap->uid, &f);
-	bool memory = sim_is_on(s) && s->guest_running;
-	if (memory) {
+	bool runs = sim_is_on(s) && s->guest_running;
+	bool memory = runs && with_memory;
+	if (runs) {
 		guest_freeze(s->guest, true);
 		boot_write_nvram(s);
 	}
@@ -194,7 +195,7 @@ struct pl_error *snapshot_take(struct sim *s, const char *name)
 		e = save_memory(s, f.memory);
 	if (e == NULL)
 		e = pl_fs_write(f.vmsn, "simulated snapshot\n", 19, 0600);
-	if (memory)
+	if (runs)
 		guest_freeze(s->guest, false);
 	if (e == NULL)
 		e = snapshots_write(&all);

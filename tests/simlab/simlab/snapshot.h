@@ -37,7 +37,8 @@ void snapshot_files(unsigned uid, struct snapshot_files *f);
 
 struct pl_error *snapshots_read(struct snapshots *ret) PL_MUST_USE;
 
-struct pl_error *snapshot_take(struct sim *s, const char *name) PL_MUST_USE;
+/** `memory`: with that of a running VM; without, a revert leaves it off. */
+struct pl_error *snapshot_take(struct sim *s, const char *name, bool memory) PL_MUST_USE;
 
 /** Leaves the VM off, or suspended if the snapshot has memory. */
 struct pl_error *snapshot_revert(struct sim *s, const struct snapshot *snap) PL_MUST_USE;

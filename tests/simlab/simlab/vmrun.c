@@ -96,7 +96,7 @@ static void take(struct sim *s, struct call *c)
 	else if (strchr(word(c, 2), '/') != NULL || word(c, 2)[0] == '\0')
 		error(c, "Invalid snapshot name");
 	else
-		report(c, snapshot_take(s, word(c, 2)));
+		report(c, snapshot_take(s, word(c, 2), true));
 }
 
 /* Parents before children, one tab a level, as showTree prints. */
@@ -300,12 +300,11 @@ static bool global_options(const struct sim *s, struct call *c)
 	return s->opt.vm_password[0] == '\0' || strcmp(s->opt.vm_password, password) == 0;
 }
 
-/* Is the command about the VM with that .vmx? */
-static bool is_about(const struct sim *s, const struct call *c, const char *which)
+/* Is the path that was given that .vmx? */
+static bool is_about(const struct sim *s, const struct call *c, const char *given, const char *which)
 {
 	char path[4096];
 	char *vmx = sim_path(s, which);
-	const char *given = word(c, 1);
 	snprintf(path, sizeof path, "%s%s%s", given[0] == '/' ? "" : c->cwd, given[0] == '/' ? "" : "/",
 		given);
 	char *real = realpath(path, NULL);
@@ -322,19 +321,18 @@ static void say_in_use(struct call *c)
 	error(c, "The file is already in use");
 }
 
-/* Which of the lab's VMs it is: its own, or a clone. */
-static int vm_of(const struct sim *s, const struct call *c)
+int vmrun_vm_of(const struct sim *s, const struct call *c, const char *given)
 {
 	for (int i = CLONES_OWN; i < (int)s->clone_count; i++)
-		if (is_about(s, c, clones_vmx(s, i)))
+		if (is_about(s, c, given, clones_vmx(s, i)))
 			return i;
 	return CLONES_NONE;
 }
 
 static void run(struct sim *s, struct call *c, const struct command *command, bool password_ok)
 {
-	int which = vm_of(s, c);
-	if (command->arguments > 0 && is_about(s, c, OTHER_VMX))
+	int which = vmrun_vm_of(s, c, word(c, 1));
+	if (command->arguments > 0 && is_about(s, c, word(c, 1), OTHER_VMX))
 		other_vm_vmrun(c);
 	else if (command->arguments > 0 && which == CLONES_NONE)
 		error(c, "The virtual machine cannot be found");

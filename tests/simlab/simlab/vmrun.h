@@ -1,4 +1,4 @@
-/* vmrun's commands on the lab's one VM; failures as "Error: TEXT" on stdout, status 255. */
+/* vmrun's commands on the lab's VM and its clones; failures as "Error: TEXT" on stdout, status 255. */
 #ifndef SIMLAB_VMRUN_H
 #define SIMLAB_VMRUN_H
 
@@ -6,6 +6,9 @@
 
 /** The VM's own process, which vmrun left behind: answered when it ends. */
 void vmrun_vm_process(struct sim *s, struct call *c);
+
+/** Which VM a path is of (clones.h); relative ones start at the caller's folder. */
+int vmrun_vm_of(const struct sim *s, const struct call *c, const char *given);
 
 void vmrun_call(struct sim *s, struct call *c);
 
