@@ -311,6 +311,24 @@ struct pl_error *pl_fs_copy(const char *from, const char *to, mode_t mode)
 	return pl_error_at(e, "%s", to);
 }
 
+struct pl_error *pl_fs_unnamed(int *ret)
+{
+	const char *dir = getenv("TMPDIR");
+	char *path = NULL;
+	struct pl_error *e =
+		pl_asprintf(&path, "%s/paniclab.XXXXXX", dir != NULL && *dir != '\0' ? dir : "/tmp");
+	if (e != NULL)
+		return e;
+	*ret = mkstemp(path);
+	if (*ret < 0)
+		e = pl_error_at(
+			pl_error_errno(PL_ERR_LAB, errno, "cannot make a temporary file"), "%s", path);
+	else
+		unlink(path);
+	free(path);
+	return e;
+}
+
 struct pl_error *pl_fs_mkdirs(const char *path)
 {
 	char *copy = NULL;

@@ -58,6 +58,12 @@ struct pl_error *pl_fs_sync_dir(const char *path) PL_MUST_USE;
 /** Makes path and its parents (mode 0700 for new ones), synced; existing is ok. */
 struct pl_error *pl_fs_mkdirs(const char *path) PL_MUST_USE;
 
+/**
+ * A new file without a name, below $TMPDIR or /tmp: it goes away with its
+ * descriptor, whatever happens. mode 0600; not close-on-exec.
+ */
+struct pl_error *pl_fs_unnamed(int *ret) PL_MUST_USE;
+
 /** Copies a file by the rules of pl_fs_write(). */
 struct pl_error *pl_fs_copy(const char *from, const char *to, mode_t mode) PL_MUST_USE;
 

@@ -1,7 +1,6 @@
 #include "orchestrator/cmd/inspect_debugger.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,29 +42,17 @@ static void tell_warnings(const struct cmd_env *env, const json_t *doc)
 
 /* ---- --open ---- */
 
-/* A file that goes away with its descriptor: the debugger inherits that. */
+/* The debugger inherits its descriptor. */
 static struct pl_error *unnamed_file(const struct pl_buf *text, char **path)
 {
-	const char *dir = getenv("TMPDIR");
-	char *name = NULL;
-	struct pl_error *e = pl_asprintf(&name, "%s/paniclab.XXXXXX", dir && *dir ? dir : "/tmp");
+	int fd;
+	struct pl_error *e = pl_fs_unnamed(&fd);
 
-	if (e)
-		return e;
-	int fd = mkstemp(name);
-	if (fd < 0)
-		e = pl_error_at(
-			pl_error_errno(PL_ERR_LAB, errno, "cannot make a temporary file"), "%s", name);
-	else
-		unlink(name);
 	if (!e)
 		e = pl_fs_write_all(fd, pl_buf_text(text), text->size);
 	if (!e && lseek(fd, 0, SEEK_SET) < 0)
 		e = pl_error_errno(PL_ERR_LAB, errno, "cannot read a temporary file");
-	if (!e)
-		e = pl_asprintf(path, "/dev/fd/%d", fd);
-	free(name);
-	return e;
+	return e ? e : pl_asprintf(path, "/dev/fd/%d", fd);
 }
 
 /* The debugger's own Ctrl-C and pipes, not ours. */

@@ -80,23 +80,6 @@ struct pl_error *image_source_open(const char *path, struct image_source *ret)
 	return pl_error_at(e, "%s", path);
 }
 
-static struct pl_error *unnamed(int *ret)
-{
-	const char *dir = getenv("TMPDIR");
-	char *path;
-	struct pl_error *e = pl_asprintf(&path, "%s/paniclab.XXXXXX", dir && *dir ? dir : "/tmp");
-
-	if (e)
-		return e;
-	*ret = mkstemp(path);
-	if (*ret < 0)
-		e = pl_error_errno(PL_ERR_LAB, errno, "cannot make a temporary file below TMPDIR");
-	else
-		unlink(path);
-	free(path);
-	return e;
-}
-
 /* One piece of the input; *got 0 at its end. */
 static struct pl_error *read_some(int fd, uint8_t *data, size_t size, const struct pl_wait *w, size_t *got)
 {
@@ -150,7 +133,7 @@ struct pl_error *image_source_spool(
 	uint8_t *window = malloc(SPOOL_WINDOW);
 
 	*ret = (struct image_source){.fd = -1};
-	struct pl_error *e = window ? unnamed(&ret->fd) : pl_error_nomem();
+	struct pl_error *e = window ? pl_fs_unnamed(&ret->fd) : pl_error_nomem();
 	if (!e) {
 		e = spool_to(ret, in_fd, max, w, window);
 		if (e)
@@ -178,7 +161,7 @@ struct pl_error *image_source_gunzip(
 	struct image_source *s, uint64_t max, const struct pl_wait *w, enum gunzip_status *status)
 {
 	struct image_source plain = {.fd = -1};
-	struct pl_error *e = unnamed(&plain.fd);
+	struct pl_error *e = pl_fs_unnamed(&plain.fd);
 
 	if (!e)
 		e = gunzip_to(&plain, s, max, w, status);

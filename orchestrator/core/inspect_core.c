@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/text.h"
 #include "orchestrator/core/core_identity.h"
 #include "orchestrator/core/core_json.h"
@@ -121,25 +122,6 @@ struct pl_error *inspect_core(struct inspect *in, int fd, const char *kind)
 	return e;
 }
 
-/* A file without a name: it goes away with its descriptor, whatever happens. */
-static struct pl_error *open_temporary(int *ret)
-{
-	const char *dir = getenv("TMPDIR");
-	char *path;
-	struct pl_error *e = pl_asprintf(&path, "%s/paniclab.XXXXXX", dir && *dir ? dir : "/tmp");
-
-	if (e)
-		return e;
-	*ret = mkstemp(path);
-	if (*ret < 0)
-		e = pl_error_at(
-			pl_error_errno(PL_ERR_LAB, errno, "cannot make a temporary file"), "%s", path);
-	else
-		unlink(path);
-	free(path);
-	return e;
-}
-
 static struct pl_error *set_gzip(struct inspect *in, const struct gunzip_result *r)
 {
 	in->partial = r->status == GUNZIP_TOO_BIG;
@@ -188,7 +170,7 @@ struct pl_error *inspect_gzip(struct inspect *in)
 {
 	struct gunzip_result r;
 	int fd;
-	struct pl_error *e = open_temporary(&fd);
+	struct pl_error *e = pl_fs_unnamed(&fd);
 
 	if (e)
 		return e;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "orchestrator/core/dsym.h"
 #include "orchestrator/core/folder.h"
 #include "orchestrator/core/plist.h"
 
@@ -42,38 +43,6 @@ bool kdk_holds(const struct kdk *k, const char *path)
 	return inside;
 }
 
-/* DIR/Contents/Resources/DWARF/NAME of a dSYM, or the only file there; NULL for none. */
-static struct pl_error *find_dwarf(const struct kdk *k, const char *dsym, const char *name, char **ret)
-{
-	struct folder f;
-	char *dir = NULL;
-	const char *pick = NULL;
-
-	*ret = NULL;
-	struct pl_error *e = pl_asprintf(&dir, "%s/Contents/Resources/DWARF", dsym);
-	if (e || !folder_is(dir) || !kdk_holds(k, dir)) {
-		free(dir);
-		return e;
-	}
-	e = folder_list(dir, 64, &f);
-	if (e) {
-		free(dir);
-		return e;
-	}
-	for (size_t i = 0; i < f.count; i++)
-		if (f.count == 1 || strcmp(f.names[i], name) == 0)
-			pick = f.names[i];
-	if (pick)
-		e = pl_asprintf(ret, "%s/%s", dir, pick);
-	if (!e && *ret && !(folder_has_file(*ret) && kdk_holds(k, *ret))) {
-		free(*ret);
-		*ret = NULL;
-	}
-	folder_deinit(&f);
-	free(dir);
-	return e;
-}
-
 static struct pl_error *find_dsym(const struct kdk *k, const char *path, const char *bundle, char **ret)
 {
 	const char *beside[] = {bundle, path};
@@ -87,7 +56,11 @@ static struct pl_error *find_dsym(const struct kdk *k, const char *path, const c
 			continue;
 		e = pl_asprintf(&dsym, "%s.dSYM", beside[i]);
 		if (!e)
-			e = find_dwarf(k, dsym, slash ? slash + 1 : path, ret);
+			e = dsym_dwarf(dsym, slash ? slash + 1 : path, ret);
+		if (!e && *ret && !(folder_has_file(*ret) && kdk_holds(k, *ret))) {
+			free(*ret);
+			*ret = NULL;
+		}
 		free(dsym);
 	}
 	return e;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "orchestrator/core/dsym.h"
 #include "orchestrator/core/folder.h"
 #include "orchestrator/core/inspect_parts.h"
 #include "orchestrator/core/macho_file.h"
@@ -48,27 +49,6 @@ static struct pl_error *kext_executable(const char *dir, char **ret)
 	return e;
 }
 
-/* The file named so in a dSYM, else the only one there; *ret NULL: none. */
-static struct pl_error *dsym_file(const char *dsym, const char *name, char **ret)
-{
-	struct folder f = {0};
-	const char *pick = NULL;
-	char *dir;
-
-	*ret = NULL;
-	struct pl_error *e = pl_asprintf(&dir, "%s/Contents/Resources/DWARF", dsym);
-	if (!e && folder_is(dir))
-		e = folder_list(dir, 64, &f);
-	for (size_t i = 0; i < f.count; i++)
-		if (f.count == 1 || (name && strcmp(f.names[i], name) == 0))
-			pick = f.names[i];
-	if (!e && pick)
-		e = pl_asprintf(ret, "%s/%s", dir, pick);
-	folder_deinit(&f);
-	free(dir);
-	return e;
-}
-
 static struct pl_error *resolve(const char *path, char **ret)
 {
 	char *given, *name = NULL;
@@ -85,7 +65,7 @@ static struct pl_error *resolve(const char *path, char **ret)
 	}
 	if (pl_ends_with(given, ".dSYM")) {
 		name = stem(given, pl_ends_with(given, ".kext.dSYM") ? ".kext.dSYM" : ".dSYM");
-		e = name ? dsym_file(given, name, ret) : pl_error_nomem();
+		e = name ? dsym_dwarf(given, name, ret) : pl_error_nomem();
 	} else if (pl_ends_with(given, ".kext")) {
 		e = kext_executable(given, ret);
 	}
@@ -229,7 +209,7 @@ static struct pl_error *try_dsym(
 
 	struct pl_error *e = pl_asprintf(&dsym, "%.*s.dSYM", (int)len, beside);
 	if (!e)
-		e = dsym_file(dsym, name, &path);
+		e = dsym_dwarf(dsym, name, &path);
 	if (!e && path) {
 		struct pl_error *bad = macho_file_read(path, &file);
 		if (!bad && macho_file_uuid(&file, uuid)) {
