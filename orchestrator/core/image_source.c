@@ -12,7 +12,6 @@
 
 #include "base/fs.h"
 #include "base/sparse.h"
-#include "base/text.h"
 #include "orchestrator/core/vmdk.h"
 
 #define SPOOL_WINDOW (128 * 1024)
