@@ -24,11 +24,11 @@ trap tidy EXIT INT TERM
 cd "$work"
 echo '== a simulated lab: no Fusion, no macOS, the same protocols =='
 own_ports=
-if ! "$build/simlab" start 2>start.log; then
+if ! "$build/simlab" start --sip on 2>start.log; then
 	# Another lab has the ports of the example files: take free ones.
 	rm -rf simlab
 	own_ports=yes
-	"$build/simlab" start --port 0 --ssh-port 0 --guest-ip "127.46.$(($$ / 200 % 250)).$(($$ % 200 + 2))" || {
+	"$build/simlab" start --sip on --port 0 --ssh-port 0 --guest-ip "127.46.$(($$ / 200 % 250)).$(($$ % 200 + 2))" || {
 		cat start.log >&2
 		exit 3
 	}

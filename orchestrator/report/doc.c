@@ -153,6 +153,22 @@ const char *doc_guest_system(const json_t *doc, struct doc_field *f)
 	return f->text;
 }
 
+const char *doc_boots(const json_t *doc, struct doc_field *f)
+{
+	const json_t *boots = json_object_get(doc, "boots");
+	struct doc_field part;
+	char count[40];
+	size_t i;
+	const json_t *boot;
+	f->text[0] = '\0';
+	if (!json_is_array(boots))
+		return f->text;
+	snprintf(count, sizeof count, "%zu before the panic", json_array_size(boots));
+	add(f, "", count, "");
+	json_array_foreach(boots, i, boot) add(f, i == 0 ? ": " : "; ", doc_field(boot, "why", &part), "");
+	return f->text;
+}
+
 const json_t *doc_panic(const json_t *doc)
 {
 	const json_t *panic = json_object_get(doc, "panic");

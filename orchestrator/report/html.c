@@ -127,6 +127,7 @@ static void subtitle(struct emit *w, const json_t *doc)
 	bool first = true;
 	dotted(w, &first, "guest ", doc_field(doc, "guest", &f));
 	dotted(w, &first, "", doc_guest_system(doc, &f));
+	dotted(w, &first, "boots: ", doc_boots(doc, &f));
 	dotted(w, &first, "", doc_field(doc, "started", &f));
 }
 

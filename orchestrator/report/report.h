@@ -27,6 +27,7 @@
  *                .nvram; 0 for none
  *   boot_args    {before, during, findings: [{code, weight: note|warning|stops, subject,
  *                text, advice}]: what is known to be wrong with them}
+ *   boots        [{why}]: each boot of the guest before its panic that the run made
  *   steps        [{name, reason, status: done|failed|skipped|not-reached,
  *                started, seconds, detail, undo: none|done|failed|pending,
  *                undo_seconds}] in the order of the plan

@@ -100,9 +100,8 @@ static void why_shut_down(const struct run *r, char *out)
 static void why_arm(const struct run *r, char *out)
 {
 	bool args = plan_sets_boot_args(r), sip = r->scenario->sip != SIP_AS_IS;
-	SAY("%s%s%s, in the .nvram while the guest is off: neither Recovery nor a reboot for it",
-		sip ? r->scenario->sip == SIP_OFF ? "SIP off" : "what of SIP is in the way, off" : "",
-		sip && args ? ", and " : "", args ? "the boot-args that a dump needs" : "");
+	SAY("%s%s%s while the guest is off: no boot, no Recovery", sip ? "SIP out of the way" : "",
+		sip && args ? " and " : "", args ? "boot-args set" : "");
 }
 
 static void why_power(const struct run *r, char *out)

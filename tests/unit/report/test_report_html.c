@@ -47,7 +47,9 @@ static void shows_the_whole_run(void **state)
 		"<title>As expected: panicker-double-free on sierra</title>",
 		"<span class=\"good\">As expected</span><br>panicker-double-free",
 		"simulated lab",
-		"guest sierra · macOS 10.12.6 (16G29), xnu 3789.70.16, development kernel · ",
+		"guest sierra · macOS 10.12.6 (16G29), xnu 3789.70.16, development kernel · boots: 2 before "
+		"the panic: "
+		"armed; with the debug kernel · ",
 		"kernel · 2026-11-21T10:15:00.000Z",
 		"<p class=\"quote mono\">&#34;dtrace: panic action at probe dtrace:::BEGIN (ecb ",
 		"ffffff801a2b3c40)&#34;</p>",
