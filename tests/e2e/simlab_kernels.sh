@@ -9,6 +9,7 @@ set -u
 guest 10.14 --sip off
 kit
 install_kit
+has "$(g 'sudo installer -pkg kdk.dmg 2>&1')" "target volume specified was invalid" "10.14: installer wants its -target"
 kernels=/Library/Developer/KDKs/$KDK/System/Library/Kernels
 is "$(g "ls $kernels")" "$(printf 'kernel\nkernel.dSYM\nkernel.debug\nkernel.debug.dSYM\nkernel.development\nkernel.development.dSYM\nkernel.kasan\nkernel.kasan.dSYM')" \
 	"10.14: what is in the kit"

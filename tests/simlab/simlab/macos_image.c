@@ -140,6 +140,12 @@ void macos_installer(struct sim *s, struct call *c)
 			package != NULL ? package : "");
 		return;
 	}
+	const char *target = macos_option(c, "-target", "-tgt");
+	if (target == NULL || strcmp(target, "/") != 0) {
+		call_err(c, "installer: Error the target volume specified was invalid: '%s'.\n",
+			target != NULL ? target : "");
+		return;
+	}
 	boot_protect_disk(false);
 	struct pl_error *e = s->faults.on[FAULT_INSTALLER_FAIL]
 				     ? pl_error_new(PL_ERR_LAB, "fault installer-fail")
