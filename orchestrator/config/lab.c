@@ -241,6 +241,10 @@ static const struct field kdk_fields[] = {
 		.type = FIELD_PATHS,
 		.offset = offsetof(struct lab, kdk_folders),
 		.count = offsetof(struct lab, kdk_folders_count)},
+	{.name = "images",
+		.type = FIELD_PATHS,
+		.offset = offsetof(struct lab, kdk_images),
+		.count = offsetof(struct lab, kdk_images_count)},
 	{0},
 };
 

@@ -95,6 +95,8 @@ struct lab {
 	struct lab_host host;
 	char **kdk_folders;
 	size_t kdk_folders_count;
+	char **kdk_images; /* .dmg and .pkg files, and folders with such */
+	size_t kdk_images_count;
 	char *signature_rules; /* file, see core/signature.h; NULL: those built in alone */
 };
 

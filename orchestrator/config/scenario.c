@@ -14,6 +14,8 @@ static_assert(sizeof(enum scenario_trigger_kind) == sizeof(int), "FIELD_TAG stor
 
 static const struct word kernel_words[] = {{"as-is", KERNEL_AS_IS}, {"release", KERNEL_RELEASE},
 	{"development", KERNEL_DEVELOPMENT}, {"debug", KERNEL_DEBUG}, {"kasan", KERNEL_KASAN}, {NULL, 0}};
+static const struct word mismatch_words[] = {
+	{"refuse", MISMATCH_REFUSE}, {"accept", MISMATCH_ACCEPT}, {NULL, 0}};
 static const struct word isolation_words[] = {
 	{"snapshot", ISOLATION_SNAPSHOT}, {"none", ISOLATION_NONE}, {NULL, 0}};
 static const struct word sip_words[] = {
@@ -122,6 +124,16 @@ static const struct field scenario_fields[] = {
 		.offset = offsetof(struct scenario, kernel),
 		.otherwise = "as-is",
 		.words = kernel_words},
+	{.name = "kdk",
+		.type = FIELD_PATH,
+		.flags = FIELD_AUTO,
+		.offset = offsetof(struct scenario, kdk),
+		.otherwise = "auto"},
+	{.name = "kdk_mismatch",
+		.type = FIELD_WORD,
+		.offset = offsetof(struct scenario, kdk_mismatch),
+		.otherwise = "refuse",
+		.words = mismatch_words},
 	{.name = "boot_args",
 		.type = FIELD_TEXT,
 		.flags = FIELD_EMPTY,

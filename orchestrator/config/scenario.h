@@ -16,6 +16,9 @@
 /* Which kernel must run. AS_IS takes what boots; the others are verified. */
 enum scenario_kernel { KERNEL_AS_IS, KERNEL_RELEASE, KERNEL_DEVELOPMENT, KERNEL_DEBUG, KERNEL_KASAN };
 
+/* A kit of a lower build of the guest's version, where there is none of its own: not taken, or taken. */
+enum scenario_mismatch { MISMATCH_REFUSE, MISMATCH_ACCEPT };
+
 /* SNAPSHOT: taken before, reverted and deleted after. NONE: undone by the journal alone. */
 enum scenario_isolation { ISOLATION_SNAPSHOT, ISOLATION_NONE };
 
@@ -69,6 +72,8 @@ struct scenario {
 	char *name;  /* [A-Za-z0-9._-], at most 64 */
 	char *guest; /* NULL: the lab's only guest */
 	enum scenario_kernel kernel;
+	char *kdk; /* "auto", or the Kernel Debug Kit to take that kernel from: folder, .dmg or .pkg */
+	enum scenario_mismatch kdk_mismatch;
 	char *boot_args; /* added to ours and to what is there; may be "" */
 	enum scenario_isolation isolation;
 	enum scenario_sip sip;

@@ -157,11 +157,6 @@ void arming_believe_facts(struct run *r)
 
 /* ---- what the guest is to boot with ---- */
 
-static const char *kcsuffix(enum scenario_kernel k)
-{
-	return k == KERNEL_AS_IS || k == KERNEL_RELEASE ? NULL : scenario_kernel_name(k);
-}
-
 static struct pl_error *make_boot_args(const struct run *r, char **ret)
 {
 	const struct arming *a = &r->arm;
@@ -170,7 +165,7 @@ static struct pl_error *make_boot_args(const struct run *r, char **ret)
 		.port = a->port,
 		.interface = a->interface,
 		.xnu = a->xnu,
-		.kcsuffix = kcsuffix(r->scenario->kernel),
+		.kcsuffix = kernel_suffix(r),
 		.extra = r->scenario->boot_args,
 	};
 	*ret = NULL;
@@ -199,6 +194,8 @@ unsigned arming_csr_uses(const struct run *r)
 		uses |= CSR_USE_DTRACE;
 	if (r->scenario->trigger.kind == TRIGGER_KEXT)
 		uses |= CSR_USE_KEXT;
+	if (kernel_is_needed(r))
+		uses |= CSR_USE_INSTALL_KERNEL;
 	return uses;
 }
 

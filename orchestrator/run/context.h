@@ -13,6 +13,7 @@
 #include "orchestrator/run/arming.h"
 #include "orchestrator/run/dump.h"
 #include "orchestrator/run/journal.h"
+#include "orchestrator/run/kernel.h"
 #include "orchestrator/run/reach.h"
 #include "orchestrator/run/run.h"
 #include "orchestrator/run/serial.h"
@@ -45,6 +46,7 @@ struct run {
 	struct guest_facts facts;
 	char *boot_args; /* what this run set */
 	struct arming arm;
+	struct run_kernel kernel;
 
 	struct dump *dump;
 	struct dump_state dumped;

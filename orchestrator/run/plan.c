@@ -142,6 +142,12 @@ static void why_payload(const struct run *r, char *out)
 		r->scenario->payload.kext != NULL ? " and a kext" : "");
 }
 
+static void why_kernel(const struct run *r, char *out)
+{
+	SAY("the scenario wants the %s kernel, which only a Kernel Debug Kit has",
+		scenario_kernel_name(r->scenario->kernel));
+}
+
 static void why_boot_args(const struct run *r, char *out)
 {
 	SAY("%s; %s",
@@ -225,6 +231,8 @@ const struct step plan_steps[] = {
 	{"facts", NULL, why_facts, step_facts, "a private folder in the guest, removed again", false, false},
 	{"payload", with_payload, why_payload, step_payload, "files in the guest, removed again", false,
 		false},
+	{"kernel", kernel_is_wanted, why_kernel, step_kernel,
+		"a kernel in the guest, removed again, and a boot with it", false, false},
 	{"boot-args", with_nvram_tool, why_boot_args, step_boot_args,
 		"nvram boot-args, put back as they were", false, false},
 	{"reboot", with_nvram_tool, why_reboot, step_reboot, "the guest reboots", false, false},

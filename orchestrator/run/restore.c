@@ -59,21 +59,37 @@ static struct pl_error *undo_one(struct undo *u, json_t *left)
 	return e;
 }
 
+/*
+ * A kernel is taken out of the guest with SIP out of the way, as the .nvram has it
+ * during the run. While that is not done, the .nvram is not put back.
+ */
+static bool held_back(const struct undo *u, bool kernel_stays, json_t *left)
+{
+	if (!kernel_stays || strcmp(u->change->change, "nvram") != 0)
+		return false;
+	tell(u->args, u->change, "failed", "not put back while the kernel is in the guest", pl_now());
+	add_left(left, u, undo_find("nvram"), "the .nvram, which is put back after the kernel");
+	return true;
+}
+
 /* Backwards: what the VM's snapshot covers is marked once the revert is done. */
 static struct pl_error *undo_all(
 	const struct restore_args *a, struct journal *j, const struct journal_state *s, json_t *left)
 {
 	struct pl_error *first = NULL;
-	bool snapshot_failed = false;
+	bool snapshot_failed = false, kernel_stays = false;
 	for (size_t i = s->count; i-- > 0;) {
 		const struct undo_kind *kind = undo_find(s->changes[i].change);
 		struct undo u = {.args = a, .journal = j, .change = &s->changes[i]};
 		u.cover = cover_of(s, u.change);
-		if (u.change->undone || (kind != NULL && kind->in_vm && covered(s, u.change)))
+		if (u.change->undone || (kind != NULL && kind->in_vm && covered(s, u.change)) ||
+			held_back(&u, kernel_stays, left))
 			continue;
 		struct pl_error *e = undo_one(&u, left);
 		if (e != NULL && strcmp(u.change->change, "snapshot") == 0)
 			snapshot_failed = true;
+		if (e != NULL && strcmp(u.change->change, "kernel") == 0)
+			kernel_stays = true;
 		pl_error_keep_first(&first, e);
 	}
 	for (size_t i = s->count; i-- > 0 && !snapshot_failed;) {

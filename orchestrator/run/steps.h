@@ -25,6 +25,11 @@ struct pl_error *arm_again(struct run *r, const char *why) PL_MUST_USE;
 
 /* steps_facts.c */
 struct pl_error *step_facts(struct run *r, char *out);
+/** What the guest is in its present boot, into the report. */
+void report_facts(struct run *r);
+
+/* steps_kernel.c: the debug kernel */
+struct pl_error *step_kernel(struct run *r, char *out);
 
 /* steps_guest.c: arming the guest while it runs */
 struct pl_error *step_payload(struct run *r, char *out);

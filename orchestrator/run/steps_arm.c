@@ -66,8 +66,10 @@ struct pl_error *arm_again(struct run *r, const char *why)
 	w = run_wait(r, r->cfg->boot_timeout);
 	if (e == NULL)
 		e = r->host.ops->start(r->host.host, &r->vm, &w);
-	if (e == NULL)
+	if (e == NULL) {
+		r->kernel.booting = r->kernel.installed;
 		e = run_new_boot(r, &w);
+	}
 	if (e == NULL)
 		run_count_boot(r, why);
 	return e;

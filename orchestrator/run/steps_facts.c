@@ -14,7 +14,7 @@
 /* How long somebody may take for Recovery. */
 static const int64_t RECOVERY_TIME = 3600 * PL_SECOND;
 
-static void report_facts(struct run *r)
+void report_facts(struct run *r)
 {
 	const struct guest_facts *f = &r->facts;
 	run_report(r, "facts",

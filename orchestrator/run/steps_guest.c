@@ -91,8 +91,9 @@ static struct pl_error *reboot(struct run *r, char *out)
 	w = run_wait(r, r->cfg->boot_timeout);
 	e = run_new_boot(r, &w);
 	if (e != NULL)
-		return e;
-	run_count_boot(r, "for the boot-args");
+		return r->kernel.installed ? kernel_did_not_boot(r, e) : e;
+	r->kernel.booted = r->kernel.installed;
+	run_count_boot(r, r->kernel.installed ? "for the kernel and the boot-args" : "for the boot-args");
 	SAY("back at %s", r->ip);
 	return NULL;
 }
@@ -101,7 +102,9 @@ struct pl_error *step_reboot(struct run *r, char *out)
 {
 	bool already;
 	struct pl_error *e = in_force(r, &already);
-	if (e != NULL || !already)
+	/* A kernel may be new with the boot-args as they are. */
+	bool new_kernel = r->kernel.installed && !r->kernel.booted;
+	if (e != NULL || !already || new_kernel)
 		return e != NULL ? e : reboot(r, out);
 	SAY("not needed: it has booted with these boot-args");
 	return NULL;
@@ -120,13 +123,9 @@ struct pl_error *step_verify(struct run *r, char *out)
 			"nvram took the boot-args and the booter did not: is SIP on, or does Boot.plist "
 			"override them?");
 	free(missing);
-	const char *wanted = scenario_kernel_name(r->scenario->kernel);
-	if (e == NULL && r->scenario->kernel != KERNEL_AS_IS && strcmp(wanted, r->facts.variant) != 0)
-		e = pl_error_hint(
-			pl_error_at(pl_error_new(PL_ERR_GUEST, "the %s kernel runs, the scenario wants %s",
-					    r->facts.variant, wanted),
-				"%s", r->cfg->name),
-			"install that kernel from the Kernel Debug Kit of build %s", r->facts.build);
+	report_facts(r);
+	if (e == NULL)
+		e = kernel_check(r);
 	SAY("%s%s kernel", set[0] == '\0' ? "" : "kern.bootargs has them all; ", r->facts.variant);
 	return e;
 }

@@ -40,6 +40,10 @@ static struct pl_error *check_files(const struct run *r)
 		e = need_file(r->scenario->payload.kext, "payload.kext", true);
 	if (e == NULL)
 		e = need_file(r->scenario->payload.setup, "payload.setup", false);
+	if (e == NULL && kernel_is_wanted(r) && strcmp(r->scenario->kdk, "auto") != 0 &&
+		!pl_fs_exists(r->scenario->kdk))
+		e = pl_error_at(
+			pl_error_new(PL_ERR_USAGE, "kdk names what is not there"), "%s", r->scenario->kdk);
 	for (size_t i = 0; e == NULL && i < r->scenario->payload.files_count; i++)
 		e = need_file(r->scenario->payload.files[i].from, "a file of the payload", false);
 	return e;

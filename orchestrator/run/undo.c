@@ -10,6 +10,7 @@
 #include "orchestrator/fusion/bundle.h"
 #include "orchestrator/run/undo_guest.h"
 #include "orchestrator/run/undo_host.h"
+#include "orchestrator/run/undo_kernel.h"
 #include "orchestrator/run/vm_nvram.h"
 
 #define SAY(...) snprintf(out, UNDO_TEXT_MAX, __VA_ARGS__)
@@ -130,6 +131,12 @@ static struct pl_error *shut_down(const struct undo *u, const char **how)
 	return b->ops->stop(b->host, u->args->vm, true, &w);
 }
 
+struct pl_error *undo_shut_down(const struct undo *u)
+{
+	const char *how;
+	return shut_down(u, &how);
+}
+
 static struct pl_error *undo_power(struct undo *u, char *out)
 {
 	struct pl_wait w = pl_wait_for(VM_TIME, NULL);
@@ -231,6 +238,7 @@ const struct undo_kind *undo_find(const char *change)
 		{"nvram", false, undo_nvram, by_hand_nvram},
 		{"power", true, undo_power, by_hand_power},
 		{"payload", true, undo_payload, by_hand_payload},
+		{"kernel", true, undo_kernel, undo_kernel_by_hand},
 		{"boot-args", true, undo_boot_args, by_hand_boot_args},
 		{"sip-by-hand", true, undo_sip_by_hand, by_hand_sip},
 		{"guest-folder", true, undo_guest_folder, by_hand_guest_folder},

@@ -31,6 +31,9 @@ struct undo_kind {
 	void (*by_hand)(const struct undo *u, char *out);
 };
 
+/** Asks the guest to shut down, and powers it off where it does not. */
+struct pl_error *undo_shut_down(const struct undo *u) PL_MUST_USE;
+
 /** The kind of that name, or NULL. */
 const struct undo_kind *undo_find(const char *change);
 

@@ -29,8 +29,15 @@ static struct reach reach_of(const struct undo *u)
 		.log = a->log};
 }
 
-/* A guest that runs and answers; one that does not is reset once. */
-static struct pl_error *open_guest(const struct undo *u, struct guest **ret)
+struct pl_error *undo_guest_reach(const struct undo *u, struct guest **ret)
+{
+	struct pl_wait w = pl_wait_for(u->args->cfg->boot_timeout, NULL);
+	struct reach reach = reach_of(u);
+	struct found_address found;
+	return reach_guest(&reach, &w, &found, ret);
+}
+
+struct pl_error *undo_guest_open(const struct undo *u, struct guest **ret)
 {
 	struct vm_backend *b = u->args->backend;
 	struct pl_wait w = pl_wait_for(u->args->cfg->boot_timeout, NULL);
@@ -79,7 +86,7 @@ struct pl_error *undo_boot_args(struct undo *u, char *out)
 	const json_t *before = u->change->before;
 	const char *argv[] = {
 		pl_json_bool_or(before, "set", false) ? "1" : "0", pl_json_str_or(before, "value", ""), NULL};
-	struct pl_error *e = open_guest(u, &g);
+	struct pl_error *e = undo_guest_open(u, &g);
 	if (e != NULL)
 		return e;
 	struct pl_wait w = pl_wait_for(60 * PL_SECOND, NULL);
@@ -96,7 +103,7 @@ struct pl_error *undo_boot_args(struct undo *u, char *out)
 struct pl_error *undo_payload(struct undo *u, char *out)
 {
 	struct guest *g = NULL;
-	struct pl_error *e = open_guest(u, &g);
+	struct pl_error *e = undo_guest_open(u, &g);
 	if (e != NULL)
 		return e;
 	struct pl_wait w = pl_wait_for(120 * PL_SECOND, NULL);
@@ -111,7 +118,7 @@ struct pl_error *undo_guest_folder(struct undo *u, char *out)
 	struct guest *g = NULL;
 	struct guest_output o = {0};
 	const char *argv[] = {tag_of(u), NULL};
-	struct pl_error *e = open_guest(u, &g);
+	struct pl_error *e = undo_guest_open(u, &g);
 	if (e != NULL)
 		return e;
 	struct pl_wait w = pl_wait_for(60 * PL_SECOND, NULL);
@@ -129,7 +136,7 @@ struct pl_error *undo_sip_by_hand(struct undo *u, char *out)
 	struct guest_facts f = {0};
 	const json_t *before = u->change->before;
 	struct pl_wait w = pl_wait_for(60 * PL_SECOND, NULL);
-	struct pl_error *e = open_guest(u, &g);
+	struct pl_error *e = undo_guest_open(u, &g);
 	if (e == NULL)
 		e = guest_facts_read(g, &w, &f);
 	if (e == NULL && (f.sip_nvram != (int)pl_json_int_or(before, "nvram", -1) ||

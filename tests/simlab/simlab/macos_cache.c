@@ -57,6 +57,7 @@ void macos_kextcache(struct sim *s, struct call *c)
 		call_err(c, WORDS_CACHE_READ_ONLY, "/" PRELINKED "/prelinkedkernel");
 		return;
 	}
+	sim_event("kextcache");
 	if (s->faults.on[FAULT_KEXTCACHE_SILENT])
 		return;
 	boot_protect_disk(false);

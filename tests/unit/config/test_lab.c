@@ -54,6 +54,7 @@ static void fills_in_defaults(void **state)
 	assert_int_equal(lab->host.debugger, LAB_DEBUGGER_AUTO);
 	assert_int_equal(lab->host.leases_count, 0);
 	assert_int_equal(lab->kdk_folders_count, 0);
+	assert_int_equal(lab->kdk_images_count, 0);
 	assert_null(lab->signature_rules);
 	lab_destroy(lab);
 }
@@ -74,7 +75,7 @@ static void reads_every_key(void **state)
 		"server: {bind: 127.0.0.1, port: 0, dir: '~/cores', max_size: 1536K}\n"
 		"host: {firewall: allow, firewall_tool: fw, kdumpd: unload, launchctl: lc, debugger: lldb, "
 		"leases: [a, /b]}\n"
-		"kdk: {folders: [../k]}\nsignature_rules: own.rules\n";
+		"kdk: {folders: [../k], images: [i, /j.dmg]}\nsignature_rules: own.rules\n";
 
 	(void)state;
 	setenv("HOME", "/home/me", 1);
@@ -115,6 +116,8 @@ static void reads_every_key(void **state)
 	assert_string_equal(lab->host.leases[0], "/etc/a");
 	assert_string_equal(lab->host.leases[1], "/b");
 	assert_string_equal(lab->kdk_folders[0], "/etc/../k");
+	assert_int_equal(lab->kdk_images_count, 2);
+	assert_string_equal(lab->kdk_images[0], "/etc/i");
 	assert_string_equal(lab->signature_rules, "/etc/own.rules");
 	lab_destroy(lab);
 }

@@ -91,10 +91,12 @@ static struct scenario holding(char *text)
 {
 	static char name[] = "x";
 	static char none[] = "";
+	static char automatic[] = "auto";
 
 	return (struct scenario){
 		.path = name,
 		.name = name,
+		.kdk = automatic,
 		.boot_args = none,
 		.trigger = {.kind = TRIGGER_COMMAND, .text = text, .timeout = 60 * INT64_C(1000000000)},
 		.expect = {.panic = true, .matching = text, .within = 60 * INT64_C(1000000000)},
@@ -229,13 +231,13 @@ static void prints_a_whole_scenario(void **state)
 		"{\"from\": \"c d\", \"to\": \"/e\"}], \"kext\": \"K.kext\"},"
 		"\"trigger\": {\"kext\": true, \"timeout\": \"1500ms\"}, \"collect\": [],"
 		"\"expect\": {\"core\": \"none\"}}";
-	static const char expected[] =
-		"name: x\nkernel: as-is\nboot_args: \"\"\nisolation: snapshot\nsip: needed\nrecovery: end\n"
-		"payload:\n  files:\n    - from: /w/a\n      to: /b\n"
-		"    - from: \"/w/c d\"\n      to: /e\n  kext: /w/K.kext\n"
-		"trigger:\n  kext: true\n  timeout: 1500ms\n"
-		"expect:\n  panic: true\n  core: none\n  within: 10m\n"
-		"collect: []\nkeep: all\n";
+	static const char expected[] = "name: x\nkernel: as-is\nkdk: auto\nkdk_mismatch: refuse\nboot_args: "
+				       "\"\"\nisolation: snapshot\nsip: needed\nrecovery: end\n"
+				       "payload:\n  files:\n    - from: /w/a\n      to: /b\n"
+				       "    - from: \"/w/c d\"\n      to: /e\n  kext: /w/K.kext\n"
+				       "trigger:\n  kext: true\n  timeout: 1500ms\n"
+				       "expect:\n  panic: true\n  core: none\n  within: 10m\n"
+				       "collect: []\nkeep: all\n";
 	struct scenario *s = NULL;
 	struct pl_buf out;
 
@@ -264,7 +266,7 @@ static const char lab_text[] =
 	"host:\n  firewall: leave\n  firewall_tool: auto\n  kdumpd: keep\n  launchctl: auto\n  debugger: "
 	"auto\n  leases:\n    "
 	"- /a\n    - \"/b c\"\n"
-	"kdk:\n  folders:\n    - /f\n"
+	"kdk:\n  folders:\n    - /f\n  images:\n    - /i.dmg\n"
 	"signature_rules: /r\n";
 
 static struct lab *parse_lab(const char *text, size_t size)

@@ -23,6 +23,8 @@ static void fills_in_defaults(void **state)
 	assert_string_equal(s->name, "n");
 	assert_null(s->guest);
 	assert_int_equal(s->kernel, KERNEL_AS_IS);
+	assert_string_equal(s->kdk, "auto");
+	assert_int_equal(s->kdk_mismatch, MISMATCH_REFUSE);
 	assert_string_equal(s->boot_args, "");
 	assert_int_equal(s->isolation, ISOLATION_SNAPSHOT);
 	assert_int_equal(s->sip, SIP_NEEDED);
@@ -44,7 +46,8 @@ static void fills_in_defaults(void **state)
 
 static void reads_every_key(void **state)
 {
-	static const char text[] = "name: a.b_c-1\nguest: g\nkernel: kasan\nboot_args: keepsyms=1 -v\n"
+	static const char text[] = "name: a.b_c-1\nguest: g\nkernel: kasan\nkdk: k.dmg\nkdk_mismatch: "
+				   "accept\nboot_args: keepsyms=1 -v\n"
 				   "isolation: none\nsip: off\nrecovery: wait\n"
 				   "payload:\n  files:\n    - {from: f, to: /t}\n    - {from: /g, to: /u/v}\n"
 				   "  kext: K.kext/\n  setup: s.sh\n"
@@ -57,6 +60,8 @@ static void reads_every_key(void **state)
 	assert_string_equal(s->name, "a.b_c-1");
 	assert_string_equal(s->guest, "g");
 	assert_int_equal(s->kernel, KERNEL_KASAN);
+	assert_string_equal(s->kdk, "/etc/k.dmg");
+	assert_int_equal(s->kdk_mismatch, MISMATCH_ACCEPT);
 	assert_string_equal(s->boot_args, "keepsyms=1 -v");
 	assert_int_equal(s->isolation, ISOLATION_NONE);
 	assert_int_equal(s->sip, SIP_OFF);

@@ -1,0 +1,63 @@
+# For tests of runs that put another kernel into the guest; adds to lib.sh.
+# shellcheck shell=sh disable=SC2034,SC2119,SC2154
+# kernel_lab RELEASE VARIANT; ends_well NAME; killed NAME; kernel_step FIELD
+
+. tests/e2e/lib.sh
+
+# Before and after: without what is empty at each boot, and what a panic leaves.
+lab_state() {
+	"$SIMLAB" state --dir "$LAB" | grep -v -e 'nvram .*:AAPL,PanicInfo' -e DiagnosticReports
+}
+
+# kernel_lab RELEASE VARIANT: a guest of that release with SIP on, its kit in
+# $WORK/kdk (KIT the folder, IMAGE the .dmg), and a scenario that wants that kernel.
+kernel_lab() {
+	release=$1
+	variant=$2
+	lab_stop >/dev/null
+	rm -rf "$LAB"
+	new_lab --macos "$release" --sip on
+	"$SIMLAB" kdk --macos "$release" --out "$WORK/kdk-$release" >/dev/null
+	KIT=$(find "$WORK/kdk-$release" -mindepth 1 -maxdepth 1 -type d)
+	IMAGE=$(find "$WORK/kdk-$release" -name '*.dmg')
+	lab_set "s|folders: .*|folders: [$WORK/kdk-$release]|"
+	scenario_set "s|^kernel: .*|kernel: $variant|"
+	remember
+}
+
+# uuid_of FILE: of a Mach-O on this host.
+uuid_of() {
+	llvm-objdump-14 --macho --private-headers "$1" 2>/dev/null | awk '$1 == "uuid" { print $2 }'
+}
+
+boots() { field '.boots | length'; }
+kernel_step() { field ".steps[] | select(.name == \"kernel\").$1"; }
+
+# ends_well NAME: as expected, with a core of the kit's kernel; two boots; all as before.
+ends_well() {
+	run_lab
+	is $STATUS 0 "$1"
+	[ $STATUS -eq 0 ] || show "$ERR"
+	is "$(field .dump.complete)" true "... with its core"
+	is "$(field .core.kernel_uuid)" "$(uuid_of "$KIT/$KERNEL")" "... of the kit's kernel"
+	is "$(boots)" 2 "... two boots before the trigger"
+	same "... the lab is what it was"
+}
+
+# killed NAME: what holds after a kill -9, and after its teardown.
+killed() {
+	is "$SIGNALLED $STATUS" "0 137" "$1: killed"
+	paniclab teardown >"$OUT" 2>"$ERR"
+	teardown_status=$?
+	is $teardown_status 0 "$1: teardown"
+	[ $teardown_status -eq 0 ] || show "$ERR"
+	same "$1: the lab is what it was"
+}
+
+# fails STATUS TEXT NAME: the run does, says so, and leaves all as it was.
+fails() {
+	run_lab
+	is $STATUS "$1" "$3"
+	has "$(cat "$ERR")" "$2" "... and says why"
+	same "... the lab is what it was"
+}
