@@ -152,18 +152,25 @@ static void by_hand_power(const struct undo *u, char *out)
 	SAY("vmrun -T fusion %s %s", was_on(u) ? "start" : "stop", quoted(u->args->vm->vmx, vmx, sizeof vmx));
 }
 
-/* The VM is off when this begins and ends, or off and then on again. */
-static struct pl_error *put_back_nvram(const struct undo *u)
+struct pl_error *undo_open_nvram(const struct undo *u, struct vm_nvram *ret)
 {
 	struct vm_backend *b = u->args->backend;
 	struct pl_wait w = pl_wait_for(LOCK_TIME, NULL);
-	struct vm_nvram v = {0};
-	bool changed = false;
+	*ret = (struct vm_nvram){0};
 	struct pl_error *e = b->ops->settle(b->host, u->args->vm, &w);
 	if (e == NULL)
-		e = vm_nvram_open(u->args->vm->vmx, &v);
+		e = vm_nvram_open(u->args->vm->vmx, ret);
 	if (e == NULL)
-		bundle_sweep(v.path);
+		bundle_sweep(ret->path);
+	return e;
+}
+
+/* The VM is off when this begins and ends, or off and then on again. */
+static struct pl_error *put_back_nvram(const struct undo *u)
+{
+	struct vm_nvram v;
+	bool changed = false;
+	struct pl_error *e = undo_open_nvram(u, &v);
 	if (e == NULL)
 		e = vm_nvram_put_back(&v, u->change->before, &changed);
 	if (e == NULL && changed)

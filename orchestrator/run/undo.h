@@ -4,6 +4,7 @@
 
 #include "orchestrator/run/journal.h"
 #include "orchestrator/run/restore.h"
+#include "orchestrator/run/vm_nvram.h"
 
 enum { UNDO_TEXT_MAX = 2048 };
 
@@ -30,6 +31,10 @@ struct undo_kind {
 	/** What a person would type, into out[UNDO_TEXT_MAX]. */
 	void (*by_hand)(const struct undo *u, char *out);
 };
+
+/** The .nvram of the VM, which is off, without what a write that was cut off has left; vm_nvram_close() in
+ * any case. */
+struct pl_error *undo_open_nvram(const struct undo *u, struct vm_nvram *ret) PL_MUST_USE;
 
 /** Asks the guest to shut down, and powers it off where it does not. */
 struct pl_error *undo_shut_down(const struct undo *u) PL_MUST_USE;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "orchestrator/fusion/bundle.h"
 #include "orchestrator/guest/guest.h"
 #include "orchestrator/macos/boot_args.h"
 #include "orchestrator/run/kernel.h"
@@ -15,8 +14,6 @@
 #define SAY(...) snprintf(out, UNDO_TEXT_MAX, __VA_ARGS__)
 
 static const int64_t VM_TIME = 600 * PL_SECOND;
-/* Fusion lets go of the files of a VM that went off up to two minutes later. */
-static const int64_t LOCK_TIME = 150 * PL_SECOND;
 static const int64_t SCRIPT_TIME = 1800 * PL_SECOND;
 
 static const char *before_str(const struct undo *u, const char *key)
@@ -58,16 +55,10 @@ static struct pl_error *without_suffix(struct vm_nvram *v)
  */
 static struct pl_error *drop_suffix(const struct undo *u)
 {
-	struct vm_backend *b = u->args->backend;
-	struct pl_wait w = pl_wait_for(LOCK_TIME, NULL);
-	struct vm_nvram v = {0};
+	struct vm_nvram v;
 	if (!pl_json_bool_or(u->change->before, "offline", false))
 		return NULL;
-	struct pl_error *e = b->ops->settle(b->host, u->args->vm, &w);
-	if (e == NULL)
-		e = vm_nvram_open(u->args->vm->vmx, &v);
-	if (e == NULL)
-		bundle_sweep(v.path);
+	struct pl_error *e = undo_open_nvram(u, &v);
 	if (e == NULL)
 		e = without_suffix(&v);
 	vm_nvram_close(&v);

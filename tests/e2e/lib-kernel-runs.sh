@@ -44,16 +44,6 @@ ends_well() {
 	same "... the lab is what it was"
 }
 
-# killed NAME: what holds after a kill -9, and after its teardown.
-killed() {
-	is "$SIGNALLED $STATUS" "0 137" "$1: killed"
-	paniclab teardown >"$OUT" 2>"$ERR"
-	teardown_status=$?
-	is $teardown_status 0 "$1: teardown"
-	[ $teardown_status -eq 0 ] || show "$ERR"
-	same "$1: the lab is what it was"
-}
-
 # fails STATUS TEXT NAME: the run does, says so, and leaves all as it was.
 fails() {
 	run_lab

@@ -182,6 +182,16 @@ same() {
 	[ $same_status -eq 0 ] || diff "$WORK/before" "$WORK/after" | sed 's/^/# /'
 }
 
+# killed NAME: what holds after a kill -9, and after its teardown.
+killed() {
+	is "$SIGNALLED $STATUS" "0 137" "$1: killed"
+	paniclab teardown >"$OUT" 2>"$ERR"
+	teardown_status=$?
+	is $teardown_status 0 "$1: teardown"
+	[ $teardown_status -eq 0 ] || show "$ERR"
+	same "$1: the lab is what it was"
+}
+
 # udp_open ADDRESS PORT: has a process an UDP socket there? From /proc/net/udp,
 # where an address is a number in the byte order of the (little-endian) machine.
 udp_open() {

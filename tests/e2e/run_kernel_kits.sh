@@ -10,7 +10,7 @@ KERNEL=System/Library/Kernels/kernel.development
 NAME=$(basename "$KIT")
 
 # An image: opened and installed in the guest, and taken out again
-lab_set "s|folders: .*|folders: []|" "/^kdk:/a\\  images: [$IMAGE]"
+lab_set "s|folders: .*|folders: []|" "s|images: .*|images: [$IMAGE]|"
 for isolation in none snapshot; do
 	scenario_set "s|isolation: .*|isolation: $isolation|"
 	ends_well "an image, isolation $isolation"
@@ -33,7 +33,7 @@ ends_well "a folder with images"
 mkdir "$WORK/own"
 cp "$IMAGE" "$WORK/own/some.dmg"
 lab_set "s|images: .*|images: []|"
-scenario_set "/^kernel:/a\\kdk: own/some.dmg"
+scenario_set "s|^kdk: .*|kdk: own/some.dmg|"
 ends_well "the scenario's own image"
 scenario_set "s|^kdk: .*|kdk: $KIT|"
 ends_well "the scenario's own folder"

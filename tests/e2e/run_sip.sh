@@ -16,16 +16,6 @@ set_variable() { "$PANICLAB" nvram --vmrun "$SIMLAB_VMRUN" "$SIMLAB_VMX" set "$@
 step() { field ".steps[] | select(.name == \"$1\").$2"; }
 boots() { field '.boots | length'; }
 
-# killed NAME: what holds after a kill -9, and after its teardown.
-killed() {
-	is "$SIGNALLED $STATUS" "0 137" "$1: killed"
-	paniclab teardown >"$OUT" 2>"$ERR"
-	teardown_status=$?
-	is $teardown_status 0 "$1: teardown"
-	[ $teardown_status -eq 0 ] || show "$ERR"
-	same "$1: the lab is what it was"
-}
-
 ends_well() {
 	run_lab
 	is $STATUS 0 "$1"
