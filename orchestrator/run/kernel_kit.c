@@ -262,7 +262,7 @@ struct pl_error *kernel_kit_choose(struct run *r, const struct pl_wait *w, struc
 	struct pl_error *e = c.search == NULL || c.options == NULL ? pl_error_nomem() : gather(&c, w);
 	if (e == NULL)
 		e = judge(&c, ret);
-	for (size_t i = 0; i < c.count; i++)
+	for (size_t i = 0; c.options != NULL && i < c.count; i++)
 		free(c.options[i].path);
 	free(c.options);
 	kdk_search_free(c.search);
@@ -321,7 +321,7 @@ static struct pl_error *open_in_guest(struct run *r, const char *kind, const cha
 	return e;
 }
 
-static struct pl_error *send(struct run *r, const char *file, const char *kind, const struct pl_wait *w,
+static struct pl_error *send_file(struct run *r, const char *file, const char *kind, const struct pl_wait *w,
 	struct kernel_kit *kit, char build[static BUILD_SIZE])
 {
 	char *staged = NULL;
@@ -343,7 +343,7 @@ static struct pl_error *send_folder(
 	if (e == NULL)
 		e = pack(r, g, kit->path, tar, w);
 	if (e == NULL)
-		e = send(r, tar, "tar", w, kit, build);
+		e = send_file(r, tar, "tar", w, kit, build);
 	if (tar != NULL)
 		unlink(tar);
 	free(tar);
@@ -353,9 +353,9 @@ static struct pl_error *send_folder(
 /* Its name, or the scenario, said which build it is of; now it says so itself, from 10.10 on. */
 static struct pl_error *send_image(struct run *r, const struct pl_wait *w, struct kernel_kit *kit)
 {
-	char build[BUILD_SIZE];
+	char build[BUILD_SIZE] = "";
 	struct pl_error *e =
-		send(r, kit->path, pl_ends_with(kit->path, ".pkg") ? "pkg" : "dmg", w, kit, build);
+		send_file(r, kit->path, pl_ends_with(kit->path, ".pkg") ? "pkg" : "dmg", w, kit, build);
 	bool other = build[0] != '\0' && strcmp(build, r->facts.build) != 0;
 	if (e != NULL || !other || kit->fit != KDK_FIT_BUILD || r->scenario->kdk_mismatch == MISMATCH_ACCEPT)
 		return e;
