@@ -26,8 +26,8 @@ struct pl_error *config_kind(const char *text, size_t size, const char *path, en
 {
 	static const char *const lab[] = {
 		"fusion", "guests", "server", "host", "kdk", "signature_rules", NULL};
-	static const char *const scenario[] = {"name", "guest", "kernel", "kdk_mismatch", "boot_args", "isolation", "sip",
-		"payload", "trigger", "expect", "collect", "keep", NULL};
+	static const char *const scenario[] = {"name", "guest", "kernel", "kdk_mismatch", "boot_args",
+		"isolation", "sip", "payload", "trigger", "expect", "collect", "keep", NULL};
 	struct yml_node *root = NULL;
 
 	struct pl_error *e = yml_parse(text, size, path, &root);
