@@ -208,6 +208,7 @@ struct pl_error *inspect_symbols_resolve(struct inspect *in, struct inspect_symb
 	if (!e && s->core) {
 		inspect_threads_name(s);
 		inspect_threads_panicked(s, p);
+		e = p ? inspect_threads_name_by_text(s, p) : NULL;
 	}
 	if (!e)
 		e = warn_of_damage(in, &s->set);

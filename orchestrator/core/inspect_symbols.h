@@ -24,7 +24,8 @@ struct inspect_frame {
 	struct core_frame at;
 	bool known; /* place.image is set */
 	struct symbol_place place;
-	char *source; /* "/path/kern.c:35", or NULL */
+	struct panic_frame said; /* what the panic text says of the address, where no symbols were at hand */
+	char *source;            /* "/path/kern.c:35", or NULL */
 };
 
 struct inspect_thread {
@@ -64,6 +65,9 @@ struct pl_error *inspect_symbols_set(struct inspect *in, const struct inspect_sy
 
 struct pl_error *inspect_threads_walk(struct inspect_symbols *s) PL_MUST_USE;
 void inspect_threads_name(struct inspect_symbols *s);
+/** Of a kernel with keepsyms=1 the panic text has names; frames that have no symbol yet get them. */
+struct pl_error *inspect_threads_name_by_text(
+	struct inspect_symbols *s, const struct panic_text *p) PL_MUST_USE;
 /** Which thread it is that panicked; p may be NULL. */
 void inspect_threads_panicked(struct inspect_symbols *s, const struct panic_text *p);
 /** {"rip":"0x...",...}, a new reference; NULL without memory. */

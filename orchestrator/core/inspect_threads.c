@@ -51,8 +51,11 @@ struct pl_error *inspect_threads_walk(struct inspect_symbols *s)
 void inspect_threads_deinit(struct inspect_symbols *s)
 {
 	for (size_t i = 0; s->threads && i < s->core->thread_count; i++) {
-		for (size_t n = 0; n < s->threads[i].count; n++)
+		for (size_t n = 0; n < s->threads[i].count; n++) {
 			free(s->threads[i].frames[n].source);
+			free(s->threads[i].frames[n].said.symbol);
+			free(s->threads[i].frames[n].said.image);
+		}
 		free(s->threads[i].frames);
 	}
 	free(s->threads);
@@ -70,6 +73,36 @@ void inspect_threads_name(struct inspect_symbols *s)
 			f->known = symbols_find(&s->set, f->at.address, exact, &f->place);
 		}
 	}
+}
+
+static const struct panic_frame *said_of(const struct panic_text *p, uint64_t address)
+{
+	for (size_t i = 0; i < p->frame_count; i++)
+		if (p->frames[i].address == address && p->frames[i].symbol)
+			return &p->frames[i];
+	return NULL;
+}
+
+static struct pl_error *name_by_text(struct inspect_frame *f, const struct panic_text *p)
+{
+	const struct panic_frame *said = f->known && f->place.symbol ? NULL : said_of(p, f->at.address);
+
+	if (!said)
+		return NULL;
+	f->said.offset = said->offset;
+	f->said.symbol = strdup(said->symbol);
+	f->said.image = said->image ? strdup(said->image) : NULL;
+	return f->said.symbol && (f->said.image || !said->image) ? NULL : pl_error_nomem();
+}
+
+struct pl_error *inspect_threads_name_by_text(struct inspect_symbols *s, const struct panic_text *p)
+{
+	struct pl_error *e = NULL;
+
+	for (size_t i = 0; i < s->core->thread_count; i++)
+		for (size_t n = 0; !e && n < s->threads[i].count; n++)
+			e = name_by_text(&s->threads[i].frames[n], p);
+	return e;
 }
 
 /* ---- which one it was ---- */
@@ -145,11 +178,13 @@ static int set_frame(json_t *list, const struct inspect_frame *f)
 		size_t len = strnlen(f->place.symbol, SYMTAB_NAME_MAX);
 		bad |= json_object_set_new(o, "symbol", core_json_text(f->place.symbol, len));
 		bad |= core_json_set_count(o, "offset", f->place.offset);
+	} else if (f->said.symbol) {
+		bad |= core_json_set_text(o, "symbol", f->said.symbol);
+		bad |= core_json_set_count(o, "offset", f->said.offset.value);
 	} else if (i && !i->kernel) {
 		bad |= core_json_set_count(o, "offset", f->at.address - i->start);
 	}
-	if (i)
-		bad |= core_json_set_text(o, "image", i->name);
+	bad |= core_json_set_text(o, "image", i ? i->name : f->said.image);
 	bad |= core_json_set_text(o, "source", f->source);
 	return json_array_append_new(list, o) | bad;
 }

@@ -33,6 +33,14 @@ check 'and it is the text that the kernel wrote' same_panic
 signature() { grep '"signature' "$1"; }
 same_signature() { [ -n "$(signature "$dir/out")" ] && [ "$(signature "$dir/whole")" = "$(signature "$dir/out")" ]; }
 check 'with the same signature' same_signature
+sed -n 's/^0x[0-9a-f]* : \(0x[0-9a-f]*\) mach_kernel : \([^ ]*\) + \(0x[0-9a-f]*\).*/\1 \2 \3/p' "$dir/panic" >"$dir/named"
+as_the_text_names_them() {
+	run 0 inspect "$dir/core" && [ -s "$dir/named" ] &&
+		awk 'NR == FNR { said[$1] = $2 " + " $3; next } /^Backtrace/ { on = 1; next } /^$/ { on = 0 }
+			on && $2 in said { n++; if ($4 " + " $6 != said[$2]) bad = 1 }
+			END { exit bad || n < 3 }' "$dir/named" "$dir/out"
+}
+check "the thread's backtrace has the names of the text, where nothing else has any" as_the_text_names_them
 cp "$dir/whole" "$dir/out"
 check 'nothing is wrong with it' has '"warnings": []' "$dir/out"
 uuid=$(value kernel_uuid)
