@@ -135,7 +135,7 @@ has "$(cat "$ERR")" "the lab file says" "... is why it is not edited"
 has "$(cat "$ERR")" "csrutil disable" "... and what to do"
 same "... the lab is what it was"
 lab_set 's|nvram: leave|nvram: edit|'
-edit "$SIMLAB_VMX" '$a encryption.data = "x"'
+echo 'encryption.data = "x"' >>"$SIMLAB_VMX"
 remember
 run_lab
 is $STATUS 3 "an encrypted VM"
