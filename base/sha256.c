@@ -124,9 +124,8 @@ void sha256_add(struct sha256 *s, const void *data, size_t size)
 		memcpy(s->block, p, size);
 }
 
-void sha256_end(struct sha256 *s, char hex[static SHA256_HEX])
+void sha256_digest(struct sha256 *s, uint8_t out[static 32])
 {
-	static const char digits[] = "0123456789abcdef";
 	uint8_t tail[72] = {0x80};
 	uint64_t bits = s->size * 8;
 	size_t zeroes = (119 - (size_t)(s->size % 64)) % 64; /* so that the length ends a block */
@@ -134,7 +133,17 @@ void sha256_end(struct sha256 *s, char hex[static SHA256_HEX])
 	for (unsigned i = 0; i < 8; i++)
 		tail[1 + zeroes + i] = (uint8_t)(bits >> (56 - 8 * i));
 	sha256_add(s, tail, 1 + zeroes + 8);
+	for (unsigned i = 0; i < 32; i++)
+		out[i] = (uint8_t)(s->state[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+void sha256_end(struct sha256 *s, char hex[static SHA256_HEX])
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t digest[32];
+
+	sha256_digest(s, digest);
 	for (unsigned i = 0; i < 64; i++)
-		hex[i] = digits[s->state[i / 8] >> (28 - 4 * (i % 8)) & 15];
+		hex[i] = digits[i % 2 == 0 ? digest[i / 2] >> 4 : digest[i / 2] & 15];
 	hex[64] = '\0';
 }

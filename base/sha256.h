@@ -20,6 +20,9 @@ struct sha256 {
 void sha256_init(struct sha256 *s);
 void sha256_add(struct sha256 *s, const void *data, size_t size);
 
+/** The digest as bytes; s is used up. */
+void sha256_digest(struct sha256 *s, uint8_t out[static 32]);
+
 /** The digest in lower-case hexadecimal; s is used up. */
 void sha256_end(struct sha256 *s, char hex[static SHA256_HEX]);
 

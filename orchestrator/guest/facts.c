@@ -26,13 +26,6 @@ static bool is_printable_ascii(const char *text)
 
 /* ---- SIP ------------------------------------------------------------------------ */
 
-static int hex_digit(char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *at = c == '\0' ? NULL : strchr(digits, tolower((unsigned char)c));
-	return at == NULL ? -1 : (int)(at - digits);
-}
-
 /* "w%08%00%00": nvram prints a byte as it is when it can, else as %XX; a u32, the lowest byte first. */
 static bool parse_csr(const char *s, uint32_t *ret)
 {
@@ -40,7 +33,7 @@ static bool parse_csr(const char *s, uint32_t *ret)
 	for (unsigned i = 0; i < 4; i++) {
 		unsigned byte = (unsigned char)*s;
 		if (byte == '%') {
-			int high = hex_digit(s[1]), low = high < 0 ? -1 : hex_digit(s[2]);
+			int high = pl_hex_digit(s[1]), low = high < 0 ? -1 : pl_hex_digit(s[2]);
 			if (low < 0)
 				return false;
 			byte = (unsigned)(high << 4 | low);

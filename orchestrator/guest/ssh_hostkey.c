@@ -191,12 +191,10 @@ struct pl_error *hostkey_check(const struct hostkey_policy *p, struct ssh *s)
 {
 	size_t size;
 	int type;
-	uint8_t digest[32];
 	const char *key = libssh2_session_hostkey(s->session, &size, &type);
 	if (key == NULL)
 		return pl_error_new(PL_ERR_GUEST, "the guest shows no host key");
-	sha256(key, size, digest);
-	fingerprint_format(digest, s->fingerprint);
+	fingerprint_of_key(key, size, s->fingerprint);
 	if (p->target->host_key != NULL)
 		return same_pin(p->target->host_key, s->fingerprint)
 			       ? NULL

@@ -1,6 +1,5 @@
 #include "orchestrator/run/vm_nvram.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,17 +138,10 @@ static json_t *hex(const void *data, size_t size)
 	return j;
 }
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static struct pl_error *unhex(const char *text, struct pl_buf *bytes)
 {
 	for (; *text != '\0'; text += 2) {
-		int high = digit(text[0]), low = text[1] == '\0' ? -1 : digit(text[1]);
+		int high = pl_hex_digit(text[0]), low = high < 0 ? -1 : pl_hex_digit(text[1]);
 		if (high < 0 || low < 0)
 			return pl_error_new(PL_ERR_DATA, "the journal's record of a variable is damaged");
 		uint8_t byte = (uint8_t)(high << 4 | low);

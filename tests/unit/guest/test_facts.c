@@ -361,33 +361,6 @@ static void test_facts_are_printable(void **state)
 	guest_output_deinit(&o);
 }
 
-static void hex(const uint8_t digest[32], char out[65])
-{
-	for (size_t i = 0; i < 32; i++) {
-		out[2 * i] = "0123456789abcdef"[digest[i] >> 4];
-		out[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
-	}
-	out[64] = '\0';
-}
-
-/* The examples of NIST's publication of SHA-256, and of sha256sum for lengths around a block. */
-static void test_sha256(void **state)
-{
-	(void)state;
-	uint8_t digest[32];
-	char text[65];
-	sha256("abc", 3, digest);
-	hex(digest, text);
-	assert_string_equal(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-	sha256("", 0, digest);
-	hex(digest, text);
-	assert_string_equal(text, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-	static const char two[] = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
-	sha256(two, sizeof two - 1, digest);
-	hex(digest, text);
-	assert_string_equal(text, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
-}
-
 static void test_base64(void **state)
 {
 	(void)state;
@@ -440,7 +413,6 @@ int main(void)
 		cmocka_unit_test(test_nvram_that_cannot_be_read),
 		cmocka_unit_test(test_nvram_that_cannot_be_noted),
 		cmocka_unit_test(test_facts_are_printable),
-		cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_key_forms),
 	};
