@@ -321,8 +321,10 @@ struct pl_error *pl_fs_unnamed(int *ret)
 		return e;
 	*ret = mkstemp(path);
 	if (*ret < 0)
-		e = pl_error_at(
-			pl_error_errno(PL_ERR_LAB, errno, "cannot make a temporary file"), "%s", path);
+		e = pl_error_hint(
+			pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot make a temporary file"), "%s",
+				path),
+			"set TMPDIR to a folder that takes it");
 	else
 		unlink(path);
 	free(path);

@@ -20,7 +20,8 @@ static struct pl_error *cannot_write(int why)
 	struct pl_error *e = pl_error_errno(PL_ERR_LAB, why, "cannot write the file");
 
 	if (why == ENOSPC || why == EDQUOT)
-		return pl_error_hint(e, "make room, or name a folder on another disk");
+		return pl_error_hint(e,
+			"make room, or name a folder on another disk, with TMPDIR that of temporary files");
 	return why == EFBIG ? pl_error_hint(e, "raise the limit that the shell sets: ulimit -f") : e;
 }
 

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "orchestrator/cmd/commands.h"
+#include "orchestrator/cmd/input_file.h"
 #include "orchestrator/cmd/inspect_debugger.h"
 #include "orchestrator/cmd/inspect_frames.h"
 #include "orchestrator/cmd/inspect_map.h"
@@ -202,22 +203,43 @@ static const char **values(const struct cmd_input *in, const char *name)
 	return list;
 }
 
-static struct pl_error *show(struct cmd_env *env, const char *path, json_t *doc)
+static struct pl_error *show(struct cmd_env *env, const struct input_file *f, json_t *doc)
 {
-	struct pl_error *e = inspect_vm_add(path, doc);
+	struct pl_error *e = inspect_vm_add(f->path, doc);
 
 	if (!e && env->json)
 		return cmd_print_json(env, doc);
-	return e ? e : print_text(env->out, path, doc);
+	return e ? e : print_text(env->out, f->name, doc);
+}
+
+static struct pl_error *inspect_input(
+	struct cmd_env *env, const struct cmd_input *in, const struct inspect_options *o, bool debugger)
+{
+	struct pl_wait wait = {PL_TIME_FOREVER, env->cancel};
+	struct input_file f;
+	json_t *doc = NULL;
+
+	struct pl_error *e = input_file_open(cmd_arg(in, 0), &wait, &f);
+	if (!e && debugger && f.is_stdin)
+		e = pl_error_hint(
+			pl_error_at(pl_error_new(PL_ERR_USAGE, "a debugger needs a file"), "%s", f.name),
+			"save the core, and name it");
+	if (!e)
+		e = inspect_file_with(f.path, o, &wait, &doc);
+	if (!e && debugger)
+		e = inspect_debugger_run(env, in, o, doc);
+	else if (!e)
+		e = show(env, &f, doc);
+	json_decref(doc);
+	input_file_close(&f);
+	return e;
 }
 
 static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int *exit_code)
 {
-	struct pl_wait wait = {PL_TIME_FOREVER, env->cancel};
 	const char *rules_path = cmd_value(in, "rules");
 	struct inspect_options o = {.log = &env->log};
 	char *rules = NULL;
-	json_t *doc = NULL;
 	bool debugger;
 
 	(void)exit_code;
@@ -231,16 +253,11 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 	if (!e && !(o.kernels && o.kexts && o.kits))
 		e = pl_error_nomem();
 	if (!e)
-		e = inspect_file_with(cmd_arg(in, 0), &o, &wait, &doc);
-	if (!e && debugger)
-		e = inspect_debugger_run(env, in, &o, doc);
-	else if (!e)
-		e = show(env, cmd_arg(in, 0), doc);
+		e = inspect_input(env, in, &o, debugger);
 	free(rules);
 	free(o.kernels);
 	free(o.kexts);
 	free(o.kits);
-	json_decref(doc);
 	return e;
 }
 
@@ -264,7 +281,8 @@ const struct cmd cmd_inspect = {
 		   "paniclab inspect --json Kernel_2024-01-31_mac.panic\n"
 		   "paniclab inspect --kdk KDK_10.15.7_19H2.kdk --kext My.kext core\n"
 		   "paniclab inspect --debugger lldb --kdk KDK_10.15.7_19H2.kdk --open core\n"
-		   "paniclab inspect --rules own.rules serial.log",
+		   "paniclab inspect --rules own.rules serial.log\n"
+		   "pbpaste | paniclab inspect -",
 	.options = options,
 	.min_args = 1,
 	.max_args = 1,

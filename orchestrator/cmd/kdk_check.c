@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "orchestrator/cmd/input_file.h"
 #include "orchestrator/cmd/kdk.h"
 
 static void print_kernels(FILE *out, const json_t *kernels)
@@ -79,13 +80,17 @@ static struct pl_error *show(struct cmd_env *env, const json_t *doc, const char 
 
 static struct pl_error *read_file(const char *file, const struct pl_wait *w, struct kdk_facts *ret)
 {
-	struct pl_error *e = kdk_facts_read(file, w, ret);
+	struct input_file f;
+	struct pl_error *e = input_file_open(file, w, &f);
 
+	if (!e)
+		e = kdk_facts_read(f.path, w, ret);
 	if (!e && !kdk_facts_known(ret))
 		e = pl_error_hint(
 			pl_error_at(pl_error_new(PL_ERR_DATA, "it does not say which kernel it is of"), "%s",
-				file),
+				f.name),
 			"a core, a panic text or a kernel does");
+	input_file_close(&f);
 	return e;
 }
 

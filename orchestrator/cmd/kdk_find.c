@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "orchestrator/cmd/input_file.h"
 #include "orchestrator/cmd/kdk.h"
 #include "orchestrator/core/core_json.h"
 #include "orchestrator/core/kdk_facts.h"
@@ -13,6 +14,17 @@ static struct pl_error *refuse(const char *option, const char *value, const char
 	return pl_error_hint(pl_error_new(PL_ERR_USAGE, "--%s cannot be '%s'", option, value), "%s", hint);
 }
 
+static struct pl_error *read_file(const char *file, const struct pl_wait *w, struct kdk_facts *ret)
+{
+	struct input_file f;
+	struct pl_error *e = input_file_open(file, w, &f);
+
+	if (!e)
+		e = kdk_facts_read(f.path, w, ret);
+	input_file_close(&f);
+	return e;
+}
+
 /* What the options say goes before what the file says. */
 static struct pl_error *read_wanted(const struct cmd_input *in, const struct pl_wait *w, struct kdk_facts *f)
 {
@@ -20,7 +32,7 @@ static struct pl_error *read_wanted(const struct cmd_input *in, const struct pl_
 	const char *uuid = cmd_value(in, "uuid"), *xnu = cmd_value(in, "xnu");
 
 	memset(f, 0, sizeof *f);
-	struct pl_error *e = file ? kdk_facts_read(file, w, f) : NULL;
+	struct pl_error *e = file ? read_file(file, w, f) : NULL;
 	if (e)
 		return e;
 	if (build && !kdk_facts_set_build(f, build))
@@ -198,6 +210,14 @@ static void tell_nearest(const struct cmd_env *env, struct kdk_search *s)
 	if (near < s->count)
 		pl_log(&env->log, PL_LOG_INFO, "%s is near, but another build: --accept-mismatch takes it",
 			name_of(&s->found[near]));
+	else if (s->manifest_count == 0)
+		pl_log(&env->log, PL_LOG_INFO,
+			"kits were looked for in %s: --in names another folder, --manifest a list of kits to "
+			"download",
+			kdk_places());
+	else
+		pl_log(&env->log, PL_LOG_INFO,
+			"neither a folder nor a list has it: Apple does not publish a kit of every build");
 	kdk_match(&s->wanted, s->candidates, s->count, false, s->verdicts);
 }
 

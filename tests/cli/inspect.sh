@@ -88,6 +88,19 @@ check 'a folder is misuse: exit 2' code 2 "$dir"
 check 'no file named: exit 2' code 2
 check 'two files: exit 2' code 2 "$dir/log" "$dir/log"
 check 'help: exit 0' code 0 --help
+# shellcheck disable=SC2002 # a pipe is the point
+from_stdin() { # FILE: says of it the same as by its name
+	"$PANICLAB" inspect --json "$1" >"$dir/named" && TMPDIR=$dir "$PANICLAB" inspect --json - <"$1" >"$dir/out" 2>"$dir/err" &&
+		cmp "$dir/named" "$dir/out" && cat "$1" | "$PANICLAB" inspect --json - | cmp "$dir/named" -
+}
+check 'a log from standard input' from_stdin "$dir/log"
+check 'a compressed core, too' from_stdin "$dir/core.gz"
+check 'nothing of it stays' nothing_left
+stdin_code() { "$PANICLAB" inspect "$@" - <"$dir/log" >"$dir/out" 2>"$dir/err"; }
+check 'it has a name for people' stdin_code
+check 'which is not that of a temporary file' has 'standard input: panic-log' "$dir/out"
+refuses() { ! stdin_code --debugger lldb && has 'standard input: a debugger needs a file' "$dir/err"; }
+check 'a debugger cannot open it' refuses
 mkfifo "$dir/fifo"
 check 'a FIFO does not hang it' code 2 "$dir/fifo"
 

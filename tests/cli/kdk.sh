@@ -51,12 +51,18 @@ check 'the nearest lower one when asked' find_in 0 --build 20G95 --accept-mismat
 check 'is the higher of two' first_is "$k80"
 check 'and says so on both' has MISMATCH
 check 'loudly' said 'ANOTHER build'
+nowhere() { PANICLAB_KDKS=/no/kits run 1 kdk find --build 1A1 && said 'looked for in /no/kits: --in names another folder'; }
+check 'none at all: where it looked, and what to give' nowhere
 check 'never a later one' find_in 1 --build 20G70 --accept-mismatch
 check 'why not, with --verbose' find_in 1 --build 20G70 -v
 check 'each kit with its reason' has "$k71: a later build, 20G71, for 20G70"
 
 printf 'panic(cpu 1 caller 0xffffff8017a00000): "x"@/src/a.c:5\nBacktrace (CPU 1), Frame : Return Address\n' >"$dir/panic"
 printf '0xffffff80aa000010 : 0xffffff8017411111\n\nMac OS version:\n20G95\n\nKernel version:\n%s\n' "$text" >>"$dir/panic"
+by_stdin() { find_in 0 --for - <"$dir/panic" && first_is "$k80"; }
+check 'by a panic text from standard input' by_stdin
+by_text() { printf 'panic\n' | run 1 kdk check "$k80" - && said 'standard input: it does not say'; }
+check 'another text says nothing' by_text
 check 'by a panic text' find_in 0 --for "$dir/panic"
 check 'whose kernel is in a kit of another build' has 'the same kernel by its version text: kernel, of build 20G80'
 check 'options go before the file' find_in 0 --for "$dir/panic" --build 20G71
