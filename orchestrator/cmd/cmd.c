@@ -1,5 +1,6 @@
 #include "orchestrator/cmd/cmd.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,14 @@ static int print_help(const struct cmd *cmd, struct cmd_env *env)
 	return e == NULL ? 0 : complain(env, e, cmd->name);
 }
 
+/* `| head` has seen enough: nothing to complain of. */
+static bool reader_left(FILE *f)
+{
+	struct pollfd pipe = {.fd = fileno(f), .events = POLLOUT};
+
+	return poll(&pipe, 1, 0) == 1 && pipe.revents & POLLERR;
+}
+
 static int run_command(const struct cmd *cmd, struct cmd_env *env, int argc, char **argv)
 {
 	struct cmd_input in;
@@ -151,7 +160,8 @@ static int run_command(const struct cmd *cmd, struct cmd_env *env, int argc, cha
 	}
 	/* Results that did not reach their reader were not given. */
 	if ((fflush(env->out) != 0 || ferror(env->out)) && code == 0) {
-		fputs("paniclab: standard output: cannot be written\n", env->err);
+		if (!reader_left(env->out))
+			fputs("paniclab: standard output: cannot be written: is the disk full?\n", env->err);
 		code = 3;
 	}
 	cmd_input_deinit(&in);

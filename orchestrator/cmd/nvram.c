@@ -157,6 +157,10 @@ static struct pl_error *find_verb(const struct cmd_input *in, const struct verb 
 	}
 	if (*ret && cmd_args(in) == (*ret)->args)
 		return NULL;
+	if (*ret && strcmp((*ret)->name, "set") == 0 && cmd_args(in) < (*ret)->args)
+		return pl_error_hint(
+			pl_error_new(PL_ERR_USAGE, "a word is missing: paniclab nvram %s", (*ret)->usage),
+			"put -- in front of a VALUE that begins with a dash");
 	if (*ret)
 		return pl_error_new(PL_ERR_USAGE, "%s takes no other words than: paniclab nvram %s",
 			(*ret)->name, (*ret)->usage);

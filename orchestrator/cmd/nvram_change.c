@@ -10,7 +10,6 @@
 #define SHOWN_MAX (4 * NVRAM_FILE_MAX) /* every byte of a value as '\'' */
 
 struct change {
-	const char *file; /* as the user calls it */
 	struct nvram_id id;
 	struct nvram_open open;
 	struct nvram before;               /* a copy */
@@ -100,7 +99,7 @@ static struct pl_error *make_undo(struct change *c)
 	pl_buf_init(&id, SHOWN_MAX);
 	pl_buf_init(&value, SHOWN_MAX);
 	if (!e)
-		e = pl_shell_quote(c->file, out);
+		e = pl_shell_quote(c->open.bundle.nvram, out); /* wherever it is typed */
 	if (!e)
 		e = nvram_id_text(c->id.guid, c->id.name, &id);
 	if (!e)
@@ -135,8 +134,10 @@ static struct pl_error *print_text(struct cmd_env *env, const struct change *c)
 
 	pl_escape_str(c->open.bundle.nvram, file, sizeof file);
 	if (!c->changed) {
-		fprintf(env->out, "%s: nothing to change, %s is so already\n", file,
-			pl_escape_str(c->id.name, name, sizeof name));
+		fprintf(env->out,
+			c->was ? "%s: nothing to change, %s is so already\n"
+			       : "%s: nothing to delete, there is no %s\n",
+			file, pl_escape_str(c->id.name, name, sizeof name));
 		return NULL;
 	}
 	fprintf(env->out, "%s:%s\n", file, env->dry_run ? " would be changed" : "");
@@ -202,11 +203,11 @@ static struct pl_error *apply(struct cmd_env *env, const struct cmd_input *in, s
 
 struct pl_error *nvram_change(struct cmd_env *env, const struct cmd_input *in)
 {
-	struct change c = {.file = cmd_arg(in, 0)};
+	struct change c = {0};
 	struct store_lock lock = STORE_UNLOCKED;
 
 	pl_buf_init(&c.undo, 2 * SHOWN_MAX);
-	struct pl_error *e = nvram_open(c.file, &c.open);
+	struct pl_error *e = nvram_open(cmd_arg(in, 0), &c.open);
 	if (!e && c.open.bundle.vmx)
 		e = store_lock_folder(c.open.bundle.vmx, &lock);
 	if (!e)

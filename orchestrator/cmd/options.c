@@ -47,6 +47,9 @@ static struct pl_error *unknown(const struct cmd *cmd, const char *word)
 	struct pl_error *e = pl_error_new(PL_ERR_USAGE, "unknown option %s", shown);
 	if (nearest != NULL)
 		e = pl_error_hint(e, "did you mean --%s?", nearest);
+	/* "-v keepsyms=1": boot-args look like options */
+	if (word[1] != '-' && strpbrk(word, " =") != NULL)
+		e = pl_error_hint(e, "put -- in front of a text that begins with a dash");
 	return pl_error_hint(e, "see paniclab %s --help", cmd->name);
 }
 

@@ -77,7 +77,7 @@ static struct pl_error *ask_vmrun(const struct bundle *b, struct vmrun *v, const
 		return e;
 	if (e) {
 		pl_log(log, PL_LOG_INFO, "vmrun does not tell which VMs are on, the lock files have to: %s",
-			pl_error_line(e, line, sizeof line));
+			pl_error_brief(e, line, sizeof line));
 		pl_error_free(e);
 		return NULL;
 	}

@@ -90,6 +90,12 @@ full() {
 }
 check 'results that nobody can read: exit 3' full version
 check '... JSON too' full version --json
+head_has_enough() {
+	"$PANICLAB" inspect --json "$dir/long" 2>"$dir/err" | head -n 1 >"$dir/out"
+	[ ! -s "$dir/err" ] && out '{'
+}
+{ echo 'panic(cpu 0 caller 0xffffff8000200000): "x"@a.c:1' && yes 'a line that is none' | head -n 20000; } >"$dir/long"
+check '| head has enough: no complaint' head_has_enough
 
 no_runs() { run 0 runs && no_out && grep -q "no runs in $HOME/.local/state/paniclab yet" "$dir/err"; }
 no_runs_json() { run 0 runs --json && no_err && [ "$(jq -c . "$dir/out")" = '[]' ]; }

@@ -120,6 +120,7 @@ check '... undone' undo
 check '... it is back, behind the others' now pk lang 'boot_args -v'
 usual
 check 'delete what is not there' run 0 nvram "$f" delete nothing
+check '... says so' out 'there is no nothing'
 check '... changes nothing' now pk 'boot_args -v' lang
 check 'another owner, other attributes' run 0 nvram "$f" set --attributes 3 8BE4DF61-93CA-11D2-AA0D-00E098032B8C:Lang de
 check '...' now pk 'boot_args -v' 'record "$efi" 3 Lang de'
@@ -187,6 +188,8 @@ check 'bad attributes' no 2 'attributes cannot be' set --attributes 32 other x
 check 'no name' no 2 'names no variable' get ''
 check 'another verb' no 2 'did you mean list?' lists
 check 'a word too few' no 2 'paniclab nvram FILE set NAME VALUE' set boot-args
+check '... that was taken for an option' no 2 'put -- in front of a VALUE' set boot-args -v
+check '... or for none' no 2 'put -- in front of a text' set boot-args '-v keepsyms=1'
 check 'a word too many' no 2 'paniclab nvram FILE get NAME' get boot-args x
 
 { boot_args -v && boot_args -x; } | nvram "$f"
@@ -220,6 +223,8 @@ check 'by its bundle' set_x 0 "$vm"
 check '...' now pk 'boot_args x' lang
 check '... undone, by the same name' undo
 check '...' now pk 'boot_args -v' lang
+from_elsewhere() { (cd "$vm" && run 0 nvram a.nvram set boot-args x --vmrun "$dir/vmrun") && undo && now pk 'boot_args -v' lang; }
+check '... undone from another folder' from_elsewhere
 check 'by its .vmx' set_x 0 "$vm/a.vmx"
 usual
 printf 'Total running VMs: 1\n%s\n' "$vm/a.vmx" >"$dir/running"
