@@ -50,6 +50,7 @@ say kernel_version "$(uname -v)"
 kernel kernel_uuid kern.uuid
 kernel boot_args kern.bootargs
 kernel boot_time kern.boottime
+kernel boot_session kern.bootsessionuuid
 say arch "$(uname -m)"
 kernel model hw.model
 boot_args

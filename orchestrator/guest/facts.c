@@ -133,6 +133,7 @@ struct pl_error *facts_parse(const struct guest_output *o, struct guest_facts *r
 		{"kernel_version", &ret->kernel_version},
 		{"kernel_uuid", &ret->kernel_uuid},
 		{"boot_args", &ret->boot_args},
+		{"boot_session", &ret->boot_session},
 		{"arch", &ret->arch},
 		{"model", &ret->model},
 		{"interface", &ret->interface},
@@ -166,9 +167,16 @@ struct pl_error *guest_facts_read(struct guest *g, const struct pl_wait *w, stru
 void guest_facts_deinit(struct guest_facts *f)
 {
 	char *const owned[] = {f->product_version, f->build, f->kernel_version, f->xnu, f->variant,
-		f->kernel_uuid, f->boot_args, f->boot_time, f->nvram_boot_args, f->sip, f->arch, f->model,
-		f->interface, f->nic_driver};
+		f->kernel_uuid, f->boot_args, f->boot_time, f->boot_session, f->nvram_boot_args, f->sip,
+		f->arch, f->model, f->interface, f->nic_driver};
 	for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
 		free(owned[i]);
 	*f = (struct guest_facts){0};
+}
+
+bool guest_same_boot(const struct guest_facts *a, const struct guest_facts *b)
+{
+	if (a->boot_session[0] != '\0' && b->boot_session[0] != '\0')
+		return strcmp(a->boot_session, b->boot_session) == 0;
+	return strcmp(a->boot_time, b->boot_time) == 0;
 }

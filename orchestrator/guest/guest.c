@@ -110,6 +110,18 @@ struct pl_error *guest_open(struct ssh *ssh, const struct lab_guest *cfg, const 
 	return NULL;
 }
 
+void guest_scripts_digest(char hex[static SHA256_HEX])
+{
+	struct sha256 s;
+	sha256_init(&s);
+	/* With its NUL, the name ends where it ends. */
+	for (const struct pl_embedded *one = guest_scripts; one->name != NULL; one++) {
+		sha256_add(&s, one->name, strlen(one->name) + 1);
+		sha256_add(&s, one->data, one->size + 1);
+	}
+	sha256_end(&s, hex);
+}
+
 /* The script's path in the guest, uploaded when it is used first. */
 static struct pl_error *put_script(struct guest *g, const char *name, const struct pl_wait *w, char **ret)
 {

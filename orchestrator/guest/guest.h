@@ -18,6 +18,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "base/wait.h"
 #include "orchestrator/config/lab.h"
 #include "orchestrator/guest/ssh.h"
@@ -83,8 +84,10 @@ struct guest_facts {
 	char *xnu;             /* 3789.70.16 */
 	char *variant;         /* release, development, debug, kasan */
 	char *kernel_uuid;
-	char *boot_args;       /* sysctl kern.bootargs: what this boot runs with */
-	char *boot_time;       /* sysctl kern.boottime, seconds: tells one boot from the next */
+	char *boot_args;    /* sysctl kern.bootargs: what this boot runs with */
+	char *boot_time;    /* sysctl kern.boottime, seconds: moves when the guest's clock is set */
+	char *boot_session; /* sysctl kern.bootsessionuuid: tells one boot from the next; "" on old releases
+			     */
 	char *nvram_boot_args; /* nvram boot-args: what the next boot gets, exactly; "" if not set */
 	bool nvram_boot_args_set;
 	char *sip; /* csrutil status' headline, without the label */
@@ -105,5 +108,14 @@ struct guest_facts {
 struct pl_error *guest_facts_read(
 	struct guest *g, const struct pl_wait *w, struct guest_facts *ret) PL_MUST_USE;
 void guest_facts_deinit(struct guest_facts *f);
+
+/**
+ * True if both are of one boot. Where a release does not name its boots the
+ * time of the boot decides, which setting the clock moves: that looks like another one.
+ */
+bool guest_same_boot(const struct guest_facts *a, const struct guest_facts *b);
+
+/** SHA-256 of all embedded scripts, by name and content. */
+void guest_scripts_digest(char hex[static SHA256_HEX]);
 
 #endif

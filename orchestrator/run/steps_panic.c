@@ -68,7 +68,7 @@ static struct pl_error *guest_alive(struct run *r, bool *same)
 	if (e == NULL)
 		e = guest_facts_read(r->guest, &w, &now);
 	if (e == NULL) {
-		*same = strcmp(now.boot_time, r->facts.boot_time) == 0;
+		*same = guest_same_boot(&now, &r->facts);
 		if (!*same)
 			saw(r, PANIC_SUSPECTED, BOOTED_ANEW);
 	} else if (pl_error_kind(e) != PL_ERR_INTERRUPTED) {

@@ -98,7 +98,7 @@ unlocked
 vmrun start "$SIMLAB_VMX" nogui
 guest_up
 g 'echo here >/private/tmp/before; echo here >before'
-boot=$(g 'sysctl -n kern.boottime')
+boot=$(g 'sysctl -n kern.bootsessionuuid')
 remember
 has "$(cat "$WORK/before")" "power poweredOn" "the VM is on"
 run_lab
@@ -107,7 +107,7 @@ is $STATUS 0 "a run with a VM that is on"
 guest_up
 ok $? "it is on again"
 same "the lab is what it was"
-is "$(g 'sysctl -n kern.boottime')" "$boot" "it goes on where it was"
+is "$(g 'sysctl -n kern.bootsessionuuid')" "$boot" "it goes on where it was"
 is "$(g 'cat /private/tmp/before before; ls -d /private/var/tmp/paniclab* 2>/dev/null')" "$(printf 'here\nhere')" \
 	"... with its files, and none of ours"
 vmrun stop "$SIMLAB_VMX" hard

@@ -60,7 +60,7 @@ guest_up
 g 'sudo nvram boot-args=debug=0x144; sudo reboot' >/dev/null 2>&1
 wait_for 10 events_at_least 3 ' boot [0-9]'
 wait_for 10 g true
-boot=$(g 'sysctl -n kern.boottime')
+boot=$(g 'sysctl -n kern.bootsessionuuid')
 vmrun snapshot "$SIMLAB_VMX" armed
 g 'sudo nvram boot-args=other'
 vmrun revertToSnapshot "$SIMLAB_VMX" armed
@@ -69,7 +69,7 @@ is "$(curl -s -u "simlab:$PASSWORD" "$SIMLAB_URL/api/vms/$SIMLAB_VM_ID/power" | 
 	"reverted to a running machine: suspended"
 vmrun start "$SIMLAB_VMX" nogui
 guest_up
-is "$(g 'sysctl -n kern.boottime')" "$boot" "it goes on with the same boot"
+is "$(g 'sysctl -n kern.bootsessionuuid')" "$boot" "it goes on with the same boot"
 is "$(g 'sysctl -n kern.bootargs; nvram boot-args')" "$(printf 'debug=0x144\nboot-args\tdebug=0x144')" "and its boot-args"
 is "$(grep -c ' boot [0-9]' "$LAB/log/events.log")" "$boots" "without a boot"
 vmrun stop "$SIMLAB_VMX" hard
@@ -82,14 +82,14 @@ has "$(vmrun revertToSnapshot "$SIMLAB_VMX" armed)" "Error: " "a deleted one is 
 # Suspended and paused
 vmrun start "$SIMLAB_VMX" nogui
 guest_up
-boot=$(g 'sysctl -n kern.boottime')
+boot=$(g 'sysctl -n kern.bootsessionuuid')
 vmrun suspend "$SIMLAB_VMX"
 is "$(vmrun list)" "Total running VMs: 0" "suspended: not running"
 [ -e "${SIMLAB_VMX%.vmx}.vmss" ]
 ok $? "... a .vmss tells of it"
 vmrun start "$SIMLAB_VMX" nogui
 guest_up
-is "$(g 'sysctl -n kern.boottime')" "$boot" "start goes on with the same boot"
+is "$(g 'sysctl -n kern.bootsessionuuid')" "$boot" "start goes on with the same boot"
 "$SIMLAB" fault --dir "$LAB" vmrun-stop-lies >/dev/null
 has "$(vmrun stop "$SIMLAB_VMX" hard)" "Error: " "fault vmrun-stop-lies: an error ..."
 is "$(vmrun list)" "Total running VMs: 0" "... although it stopped"

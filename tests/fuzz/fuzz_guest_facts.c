@@ -29,8 +29,8 @@ static void check_values(const struct guest_output *o)
 static void check_facts(const struct guest_facts *f)
 {
 	const char *const texts[] = {f->product_version, f->build, f->kernel_version, f->xnu, f->variant,
-		f->kernel_uuid, f->boot_args, f->boot_time, f->nvram_boot_args, f->sip, f->arch, f->model,
-		f->interface, f->nic_driver};
+		f->kernel_uuid, f->boot_args, f->boot_time, f->boot_session, f->nvram_boot_args, f->sip,
+		f->arch, f->model, f->interface, f->nic_driver};
 	const int bits[] = {f->sip_dtrace, f->sip_nvram, f->sip_kext, f->sip_debug};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		check(texts[i] != NULL);

@@ -185,6 +185,10 @@ void boot_resume(struct sim *s)
 {
 	if (s->nvram.file == NULL)
 		sim_complain(load_nvram(s));
+	/* Tools set the guest's clock, and XNU moves kern.boottime by as much. */
+	if (s->boot.frozen != 0)
+		s->boot.at += time(NULL) - s->boot.frozen;
+	s->boot.frozen = 0;
 	sim_event("resumed");
 	if (s->guest > 0)
 		guest_freeze(s->guest, false);

@@ -37,6 +37,15 @@ static void boot_time(const struct sim *s, char *out, size_t size)
 		(unsigned)(s->boot.entropy % 1000000), text);
 }
 
+/* Made up anew at each boot; what a memory holds, it keeps. */
+static void boot_session(const struct sim *s, char *out, size_t size)
+{
+	uint64_t n = s->boot.entropy;
+	snprintf(out, size, "%08X-%04X-4%03X-8%03X-%012llX", (unsigned)(n >> 32),
+		(unsigned)(n >> 16 & 0xffff), (unsigned)(n >> 8 & 0xfff), (unsigned)(n & 0xfff),
+		(unsigned long long)(n ^ n >> 20) & 0xffffffffffff);
+}
+
 /* "release", "development": kern.osbuildconfig. */
 static void build_config(const struct sim *s, char *out, size_t size)
 {
@@ -86,6 +95,8 @@ static bool sysctl_value(const struct sim *s, const char *name, char *out, size_
 		snprintf(out, size, "%d", d->slide != 0);
 	else if (strcmp(name, "kern.boottime") == 0)
 		boot_time(s, out, size);
+	else if (strcmp(name, "kern.bootsessionuuid") == 0)
+		boot_session(s, out, size);
 	else if (strcmp(name, "hw.model") == 0)
 		snprintf(out, size, "%.*s", (int)strcspn(d->model, " "), d->model);
 	else if (strcmp(name, "hw.ncpu") == 0)

@@ -131,6 +131,7 @@ bool power_suspend(struct sim *s)
 	unlock_bundle();
 	sim_complain(pl_fs_write(SIM_VMSS, "simulated suspend state\n", 24, 0600));
 	s->resume = s->guest_running;
+	s->boot.frozen = time(NULL);
 	change(s, POWER_SUSPENDED);
 	return true;
 }

@@ -89,6 +89,7 @@ struct boot {
 	uint64_t entropy;
 	uint32_t csr;
 	time_t at;
+	time_t frozen;      /* when its memory was put away; 0: it runs */
 	char variant[16];   /* RELEASE, DEVELOPMENT ...: of the kernel's version */
 	char kexts[256];    /* loaded by hand, blank after each */
 	bool root_writable; /* 10.15: mount -uw / */

@@ -120,9 +120,9 @@ static struct pl_error *save_memory(const struct sim *s, const char *path)
 	const struct boot *m = &s->boot;
 	char uuid[37];
 	pl_buf_init(&b, 65536);
-	struct pl_error *e = pl_buf_printf(&b, "%" PRIu64 "\n%u\n%lld\n%d\n%s\n%s\n%s\n%s\n", m->entropy,
-		(unsigned)m->csr, (long long)m->at, m->root_writable, kernel_uuid_text(m->kernel.uuid, uuid),
-		m->kernel.version, m->kexts, m->kernel.boot_args);
+	struct pl_error *e = pl_buf_printf(&b, "%" PRIu64 "\n%u\n%lld\n%lld\n%d\n%s\n%s\n%s\n%s\n",
+		m->entropy, (unsigned)m->csr, (long long)m->at, (long long)time(NULL), m->root_writable,
+		kernel_uuid_text(m->kernel.uuid, uuid), m->kernel.version, m->kexts, m->kernel.boot_args);
 	if (e == NULL)
 		e = pl_fs_write(path, b.data, b.size, 0600);
 	pl_buf_deinit(&b);
@@ -152,6 +152,8 @@ static void load_memory(struct sim *s, const char *path)
 	s->boot.csr = (uint32_t)strtoul(number_text, NULL, 10);
 	line_of(f, number_text, sizeof number_text);
 	s->boot.at = (time_t)strtoll(number_text, NULL, 10);
+	line_of(f, number_text, sizeof number_text);
+	s->boot.frozen = (time_t)strtoll(number_text, NULL, 10);
 	line_of(f, number_text, sizeof number_text);
 	s->boot.root_writable = number_text[0] == '1';
 	line_of(f, number_text, sizeof number_text);

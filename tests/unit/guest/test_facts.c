@@ -289,6 +289,7 @@ static void test_facts(void **state)
 		      "root:xnu-3789.70.16~2/DEVELOPMENT_X86_64\n"
 		      "kernel_uuid=C0F70C1B-1B6D-3D5E-8B1C-2A0E1F2B3C4D\nboot_args=-v debug=0x144\n"
 		      "boot_time={ sec = 1700000000, usec = 123456 } Tue Nov 14 22:13:20 2023\n"
+		      "boot_session=5B6C7D8E-1B6D-4D5E-8B1C-2A0E1F2B3C4D\n"
 		      "arch=x86_64\nmodel=VMware7,1\nnvram_boot_args_set=1\nnvram_boot_args=kext-dev-mode=1\n"
 		      "interface=en0\nnic_driver=AppleIntel8254XEthernet\n");
 	assert_null(facts_parse(&o, &f));
@@ -298,6 +299,7 @@ static void test_facts(void **state)
 	assert_string_equal(f.variant, "development");
 	assert_string_equal(f.boot_args, "-v debug=0x144");
 	assert_string_equal(f.boot_time, "1700000000");
+	assert_string_equal(f.boot_session, "5B6C7D8E-1B6D-4D5E-8B1C-2A0E1F2B3C4D");
 	assert_true(f.nvram_boot_args_set);
 	assert_string_equal(f.nvram_boot_args, "kext-dev-mode=1");
 	assert_string_equal(f.model, "VMware7,1");
@@ -312,6 +314,7 @@ static void test_facts(void **state)
 	assert_string_equal(f.xnu, "");
 	assert_string_equal(f.variant, "");
 	assert_string_equal(f.boot_time, "");
+	assert_string_equal(f.boot_session, "");
 	assert_false(f.nvram_boot_args_set);
 	assert_string_equal(f.nvram_boot_args, "");
 	guest_facts_deinit(&f);
@@ -395,6 +398,21 @@ static void test_key_forms(void **state)
 		assert_int_equal(key_describe(cases[i].text, strlen(cases[i].text)).form, cases[i].form);
 }
 
+/* The session decides where both have one: setting the clock moves the time. */
+static void test_same_boot(void **state)
+{
+	(void)state;
+	static char one[] = "ONE", two[] = "TWO", none[] = "", early[] = "1700000000", late[] = "1700000009";
+	struct guest_facts a = {.boot_session = one, .boot_time = early};
+	struct guest_facts moved = {.boot_session = one, .boot_time = late};
+	struct guest_facts later = {.boot_session = two, .boot_time = early};
+	struct guest_facts old = {.boot_session = none, .boot_time = early};
+	assert_true(guest_same_boot(&a, &moved));
+	assert_false(guest_same_boot(&a, &later));
+	assert_true(guest_same_boot(&a, &old));
+	assert_false(guest_same_boot(&old, &moved));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -410,6 +428,7 @@ int main(void)
 		cmocka_unit_test(test_sip_kernel_debugging),
 		cmocka_unit_test(test_sip_missing_line),
 		cmocka_unit_test(test_facts),
+		cmocka_unit_test(test_same_boot),
 		cmocka_unit_test(test_nvram_that_cannot_be_read),
 		cmocka_unit_test(test_nvram_that_cannot_be_noted),
 		cmocka_unit_test(test_facts_are_printable),

@@ -46,6 +46,7 @@ static const char sysctl[] =
 	"kern.uuid) echo 0C1B8B1C-2A0E-3D5E-8B1C-2A0E1F2B3C4D ;;\n"
 	"kern.bootargs) echo '-v debug=0x144' ;;\n"
 	"kern.boottime) echo '{ sec = 1700000000, usec = 1 } Tue Nov 14 22:13:20 2023' ;;\n"
+	"kern.bootsessionuuid) echo 5B6C7D8E-1B6D-4D5E-8B1C-2A0E1F2B3C4D ;;\n"
 	"hw.model) echo VMware7,1 ;;\n"
 	"*) exit 1 ;;\n"
 	"esac\n";
@@ -161,6 +162,7 @@ static void test_facts(void **state)
 	assert_string_equal(f.kernel_uuid, "0C1B8B1C-2A0E-3D5E-8B1C-2A0E1F2B3C4D");
 	assert_string_equal(f.boot_args, "-v debug=0x144");
 	assert_string_equal(f.boot_time, "1700000000");
+	assert_string_equal(f.boot_session, "5B6C7D8E-1B6D-4D5E-8B1C-2A0E1F2B3C4D");
 	assert_string_equal(f.nvram_boot_args, "keepsyms=1 -x");
 	assert_true(f.nvram_boot_args_set);
 	assert_string_equal(f.sip, "disabled");
