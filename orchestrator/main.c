@@ -5,6 +5,7 @@ int main(int argc, char **argv)
 {
 	static const struct cmd *const commands[] = {
 		&cmd_run,
+		&cmd_prepare,
 		&cmd_teardown,
 		&cmd_runs,
 		&cmd_serve,

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "orchestrator/cmd/commands.h"
 #include "orchestrator/cmd/progress.h"
+#include "orchestrator/cmd/run.h"
 #include "orchestrator/report/report.h"
 
 /* This program's own path, for the host's firewall. */
@@ -65,56 +66,64 @@ static struct pl_error *print_report(const struct cmd_env *env, const json_t *re
 	return e;
 }
 
-static struct pl_error *execute(struct cmd_env *env, const struct cmd_input *in, const struct lab *lab,
-	const struct scenario *scenario)
+static struct pl_error *execute(
+	struct cmd_env *env, struct run_options *o, struct progress *progress, cmd_print_run print)
 {
-	char *program = NULL, *dir = NULL;
 	json_t *document = NULL;
-	struct progress progress = {.env = env, .events = cmd_flag(in, "events")};
-	struct pl_error *e = own_path(&program);
-	if (e != NULL)
-		return e;
-	struct run_options o = {
-		.lab = lab,
-		.scenario = scenario,
-		.state = env->state,
-		.program = program,
-		.log = &env->log,
-		.cancel = env->cancel,
-		.ui = progress_ui(&progress),
-	};
+	char *dir = NULL;
+	struct pl_error *e = NULL;
 	if (env->dry_run) {
-		e = run_plan(&o, &document);
+		e = run_plan(o, &document);
 		if (e == NULL)
 			e = print_plan(env, document);
 	} else {
-		e = run_execute(&o, &document, &dir);
-		if (document != NULL && !progress.events)
-			pl_error_keep_first(&e, print_report(env, document));
+		e = run_execute(o, &document, &dir);
+		if (document != NULL && !progress->events)
+			pl_error_keep_first(&e, print(env, document));
 	}
 	json_decref(document);
-	free(program);
 	free(dir);
 	return e;
 }
 
-static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int *exit_code)
+struct pl_error *cmd_run_scenario(struct cmd_env *env, const struct cmd_input *in,
+	const struct run_options *choices, cmd_print_run print)
 {
 	struct lab *lab = NULL;
 	struct scenario *scenario = NULL;
-	(void)exit_code;
+	char *program = NULL;
+	struct progress progress = {.env = env, .events = cmd_flag(in, "events")};
 	struct pl_error *e = lab_load(cmd_arg(in, 0), &lab);
 	if (e == NULL)
 		e = scenario_load(cmd_arg(in, 1), &scenario);
 	if (e == NULL)
-		e = execute(env, in, lab, scenario);
+		e = own_path(&program);
+	struct run_options o = *choices;
+	o.lab = lab;
+	o.scenario = scenario;
+	o.state = env->state;
+	o.program = program;
+	o.log = &env->log;
+	o.cancel = env->cancel;
+	o.ui = progress_ui(&progress);
+	if (e == NULL)
+		e = execute(env, &o, &progress, print);
+	free(program);
 	scenario_destroy(scenario);
 	lab_destroy(lab);
 	return e;
 }
 
+static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int *exit_code)
+{
+	const struct run_options choices = {.no_prepared = cmd_flag(in, "no-prepared")};
+	(void)exit_code;
+	return cmd_run_scenario(env, in, &choices, print_report);
+}
+
 static const struct cmd_option options[] = {
 	{"events", 0, NULL, "print one JSON object a line as things happen, and nothing else"},
+	{"no-prepared", 0, NULL, "boot and arm the guest even where a prepared snapshot fits"},
 	{NULL, 0, NULL, NULL},
 };
 

@@ -11,6 +11,7 @@
 
 static const struct doc_outcome outcomes[] = {
 	{"as-expected", "As expected", DOC_GOOD},
+	{"prepared", "Prepared", DOC_GOOD},
 	{"not-as-expected", "Not as expected", DOC_BAD},
 	{"no-core", "It panicked as expected, but no complete core arrived", DOC_WARN},
 	{"lab-failed", "The lab failed", DOC_BAD},

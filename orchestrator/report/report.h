@@ -13,7 +13,7 @@
  *   folder       absolute path of the run's folder: report_text() names files by it
  *   scenario, guest      names
  *   started, finished, seconds
- *   outcome      as-expected, not-as-expected, no-core, lab-failed,
+ *   outcome      as-expected, prepared, not-as-expected, no-core, lab-failed,
  *                misconfigured, not-restored, interrupted
  *   exit_code    of the command that ran it
  *   error        null, or {line: as printed, chain: with every context}

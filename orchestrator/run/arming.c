@@ -324,3 +324,41 @@ bool arming_is_stale(const struct run *r, char *why, size_t size)
 	free(args);
 	return stale;
 }
+
+struct pl_error *arming_foresee(
+	const struct run *r, const struct arming_known *k, char **boot_args, uint32_t *csr)
+{
+	struct run then = *r;
+	struct arming *a = &then.arm;
+	struct vm_nvram v = {0};
+	struct pl_error *e = NULL;
+	*boot_args = NULL;
+	*csr = 0;
+	a->macos = k->macos;
+	a->xnu = k->xnu;
+	a->port = k->port;
+	a->args_before = NULL;
+	a->csr_before = 0;
+	snprintf(a->interface, sizeof a->interface, "%s", k->interface);
+	snprintf(a->server, sizeof a->server, "%s", k->server == NULL ? "" : k->server);
+	if (a->offline) {
+		e = vm_nvram_open(r->vm.vmx, &v);
+		if (e == NULL)
+			e = vm_nvram_boot_args(&v, &a->args_before, &a->args_before_set);
+		if (e == NULL)
+			e = vm_nvram_csr(&v, &a->csr_before);
+		vm_nvram_close(&v);
+	} else {
+		e = pl_strdup(k->args_before, &a->args_before);
+	}
+	if (e == NULL && plan_sets_boot_args(&then))
+		e = make_boot_args(&then, boot_args);
+	if (e == NULL && a->offline)
+		e = choose_csr(&then, csr);
+	free(a->args_before);
+	if (e != NULL) {
+		free(*boot_args);
+		*boot_args = NULL;
+	}
+	return e;
+}

@@ -68,6 +68,24 @@ struct pl_error *arming_choose_boot_args(struct run *r) PL_MUST_USE;
  */
 struct pl_error *arming_edit(struct run *r, const struct pl_wait *w) PL_MUST_USE;
 
+/* What a guest that was armed once turned out to be. */
+struct arming_known {
+	struct macos_version macos;
+	struct macos_version xnu;
+	const char *interface;
+	const char *server; /* NULL: no dump */
+	uint16_t port;
+	const char *args_before; /* for a guest whose .nvram cannot be edited */
+};
+
+/**
+ * What arming_edit() would set by that, without changing anything: *boot_args
+ * (malloc'd; NULL when none are set) and *csr, which stands only where the
+ * .nvram is edited. PL_ERR_GUEST where SIP is in the way.
+ */
+struct pl_error *arming_foresee(
+	const struct run *r, const struct arming_known *k, char **boot_args, uint32_t *csr) PL_MUST_USE;
+
 /** True if what is in the file is not what the guest should have by all that is known now; *why for people.
  */
 bool arming_is_stale(const struct run *r, char *why, size_t size);

@@ -51,6 +51,7 @@ void run_context_deinit(struct run *r)
 	journal_close(r->journal);
 	store_unlock(&r->lock);
 	arming_deinit(&r->arm);
+	prepared_start_deinit(&r->prepared);
 	free(r->boot_args);
 	free(r->id);
 	free(r->dir);

@@ -14,6 +14,7 @@
 #include "orchestrator/run/dump.h"
 #include "orchestrator/run/journal.h"
 #include "orchestrator/run/kernel.h"
+#include "orchestrator/run/prepared_start.h"
 #include "orchestrator/run/reach.h"
 #include "orchestrator/run/run.h"
 #include "orchestrator/run/serial.h"
@@ -47,6 +48,7 @@ struct run {
 	char *boot_args; /* what this run set */
 	struct arming arm;
 	struct run_kernel kernel;
+	struct prepared_start prepared;
 
 	struct dump *dump;
 	struct dump_state dumped;

@@ -1,7 +1,9 @@
 #include "orchestrator/run/plan.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "base/json.h"
 #include "orchestrator/host/kdumpd.h"
 #include "orchestrator/run/steps.h"
 
@@ -29,7 +31,7 @@ static bool with_dump(const struct run *r)
 
 static bool with_firewall(const struct run *r)
 {
-	return with_dump(r) && r->lab->host.firewall != LAB_FIREWALL_LEAVE;
+	return with_dump(r) && r->lab->host.firewall != LAB_FIREWALL_LEAVE && !r->o->prepare;
 }
 
 static bool with_kdumpd(const struct run *r)
@@ -62,6 +64,16 @@ static bool with_nvram_tool(const struct run *r)
 static bool with_verify(const struct run *r)
 {
 	return plan_sets_boot_args(r) || r->scenario->kernel != KERNEL_AS_IS;
+}
+
+static bool with_prepared(const struct run *r)
+{
+	return r->prepared.record != NULL;
+}
+
+static bool with_keep(const struct run *r)
+{
+	return r->o->prepare;
 }
 
 static bool with_return(const struct run *r)
@@ -122,7 +134,10 @@ static void why_kdumpd(const struct run *r, char *out)
 
 static void why_server(const struct run *r, char *out)
 {
-	if (r->lab->server.port == 0)
+	if (r->prepared.record != NULL)
+		SAY("the kernel sends its core to the address and port in the boot-args that it was prepared "
+		    "with");
+	else if (r->lab->server.port == 0)
 		SAY("the kernel sends its core over UDP to a free port of this host");
 	else
 		SAY("the kernel sends its core over UDP to port %u of this host%s", r->lab->server.port,
@@ -173,6 +188,18 @@ static void why_setup(const struct run *r, char *out)
 	SAY("the scenario's set-up script %s", r->scenario->payload.setup);
 }
 
+static void why_prepared(const struct run *r, char *out)
+{
+	SAY("%s was armed for this scenario on %.10s and is kept with its memory: no boot", r->cfg->name,
+		pl_json_str_or(r->prepared.record, "made", "?"));
+}
+
+static void why_keep(const struct run *r, char *out)
+{
+	(void)r;
+	SAY("a snapshot with its memory, from which later runs start");
+}
+
 static void why_trigger(const struct run *r, char *out)
 {
 	SAY("%s: %s", scenario_trigger_name(r->scenario->trigger.kind),
@@ -218,6 +245,8 @@ const struct step plan_steps[] = {
 		"a snapshot, reverted and deleted at the end", false, false},
 	{"kdumpd", with_kdumpd, why_kdumpd, step_kdumpd, "Apple's kdumpd, loaded again at the end", false,
 		false},
+	{"prepared", with_prepared, why_prepared, step_prepared,
+		"the VM's disk, memory and power, by a snapshot; put back as they were", false, false},
 	{"shut down", with_shut_down, why_shut_down, step_shut_down, "the VM's power, put back as it was",
 		false, false},
 	{"nvram", with_edit, why_arm, step_arm, "boot-args and csr-active-config, put back as they were",
@@ -238,6 +267,7 @@ const struct step plan_steps[] = {
 	{"reboot", with_nvram_tool, why_reboot, step_reboot, "the guest reboots", false, false},
 	{"verify", with_verify, why_verify, step_verify, NULL, false, false},
 	{"set-up", with_setup, why_setup, step_setup, "whatever the script does in the guest", false, false},
+	{"keep", with_keep, why_keep, step_keep, "a snapshot that stays, and its record", false, false},
 	{"trigger", NULL, why_trigger, step_trigger, "the guest panics", true, false},
 	{"dump", with_dump, why_dump, step_dump, "the core, in the run's folder", true, false},
 	{"guest back", with_return, why_return, step_return, NULL, true, false},
@@ -247,7 +277,32 @@ const struct step plan_steps[] = {
 	{NULL, NULL, NULL, NULL, NULL, false, false},
 };
 
+static size_t place_of(const char *name)
+{
+	size_t i = 0;
+	while (plan_steps[i].name != NULL && strcmp(plan_steps[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+/* A prepared guest has these behind it; what the host and the checks need, it needs as well. */
+static bool arms_guest(const struct step *s)
+{
+	static const char *const others[] = {"dump server", "firewall", "facts", "verify"};
+	size_t at = (size_t)(s - plan_steps);
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (strcmp(s->name, others[i]) == 0)
+			return false;
+	return at > place_of("prepared") && at < place_of("keep");
+}
+
 bool plan_wants(const struct step *s, const struct run *r)
 {
+	size_t at = (size_t)(s - plan_steps);
+	bool fits = r->prepared.record != NULL;
+	if (r->o->prepare && (fits ? at > 0 : at > place_of("keep")))
+		return false;
+	if (fits && arms_guest(s))
+		return false;
 	return s->wanted == NULL || s->wanted(r);
 }

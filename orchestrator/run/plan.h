@@ -1,8 +1,9 @@
 /*
  * The plan: the steps of a run in order, each with its reason.
  *
- * Which steps there are follows from the lab and the scenario alone, so
- * --dry-run shows the same list that a run walks.
+ * Which steps there are follows from the lab, the scenario and what the
+ * preflight finds, so --dry-run shows the same list that a run walks; but a run
+ * that finds its prepared snapshot unfit takes the long way after all.
  */
 #ifndef RUN_PLAN_H
 #define RUN_PLAN_H

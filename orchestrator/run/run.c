@@ -140,6 +140,15 @@ static void conclude(struct pl_error **verdict, struct pl_error *later)
 	pl_error_keep_first(verdict, later);
 }
 
+/* How many are left: the prepared snapshot may turn out to be there, or to be unfit. */
+static size_t count_from(const struct step *s, const struct run *r)
+{
+	size_t n = 0;
+	for (; s->name != NULL; s++)
+		n += plan_wants(s, r) ? 1 : 0;
+	return n;
+}
+
 /*
  * Walks the plan. A failure before the trigger ends it; one from the trigger
  * on is kept, and the rest collects what there is. An interruption ends all.
@@ -148,12 +157,11 @@ static struct pl_error *walk(struct run *r)
 {
 	struct pl_error *first = NULL;
 	bool ended = false;
-	size_t count = 0, number = 0;
-	for (const struct step *s = plan_steps; s->name != NULL; s++)
-		count += plan_wants(s, r) ? 1 : 0;
+	size_t number = 0;
 	for (const struct step *s = plan_steps; s->name != NULL; s++) {
 		if (!plan_wants(s, r))
 			continue;
+		size_t count = number + count_from(s, r);
 		number++;
 		if (ended || (first != NULL && !s->collects && r->panic == PANIC_NO)) {
 			add_step(r, s, "", "", "not-reached", "", 0);
@@ -174,7 +182,7 @@ static void on_undo(void *arg, const char *change, const char *status, const cha
 		const char *change;
 		const char *step;
 	} made_by[] = {{"snapshot", "snapshot"}, {"firewall", "firewall"}, {"power", "power on"},
-		{"nvram", "nvram"}, {"payload", "payload"}, {"boot-args", "boot-args"}};
+		{"nvram", "nvram"}, {"payload", "payload"}, {"boot-args", "boot-args"}, {"prepared", "keep"}};
 	struct run *r = arg;
 	const char *name = change;
 	for (size_t i = 0; i < sizeof made_by / sizeof *made_by; i++)
@@ -226,11 +234,11 @@ static struct pl_error *restore(struct run *r)
 	return e;
 }
 
-static const char *outcome_name(const struct pl_error *e)
+static const char *outcome_name(const struct run *r, const struct pl_error *e)
 {
 	switch (pl_error_exit_code(e)) {
 	case 0:
-		return "as-expected";
+		return r->o->prepare ? "prepared" : "as-expected";
 	case 1:
 		return "not-as-expected";
 	case 2:
@@ -253,7 +261,7 @@ static void finish(struct run *r, const struct pl_error *e, int64_t since)
 	run_report(r, "finished", json_string(at));
 	run_report(r, "panicked", json_pack("{s:b, s:s}", "seen", r->panic == PANIC_SEEN, "sign", r->sign));
 	run_report(r, "seconds", json_real((double)(pl_now() - since) / (double)PL_SECOND));
-	run_report(r, "outcome", json_string(outcome_name(e)));
+	run_report(r, "outcome", json_string(outcome_name(r, e)));
 	run_report(r, "exit_code", json_integer(pl_error_exit_code(e)));
 	if (e == NULL)
 		run_report(r, "error", json_null());
@@ -262,7 +270,7 @@ static void finish(struct run *r, const struct pl_error *e, int64_t since)
 			json_pack("{s:s, s:s?}", "line", pl_error_line(e, line, sizeof line), "chain",
 				pl_error_chain(e)));
 	run_event(r, "end",
-		json_pack("{s:s, s:i}", "outcome", outcome_name(e), "exit_code", pl_error_exit_code(e)));
+		json_pack("{s:s, s:i}", "outcome", outcome_name(r, e), "exit_code", pl_error_exit_code(e)));
 }
 
 /* 4 wins over all others; the first error stays in the log. */
@@ -306,7 +314,7 @@ struct pl_error *run_execute(const struct run_options *o, json_t **report, char 
 	e = combine(&r, e, restore(&r));
 	finish(&r, e, since);
 	struct pl_error *wrote = journal_write(r.journal, "end",
-		json_pack("{s:s, s:i, s:s, s:s}", "outcome", outcome_name(e), "exit_code",
+		json_pack("{s:s, s:i, s:s, s:s}", "outcome", outcome_name(&r, e), "exit_code",
 			pl_error_exit_code(e), "scenario", r.scenario->name, "guest", r.cfg->name));
 	if (wrote == NULL)
 		wrote = report_write_all(r.dir, r.doc);

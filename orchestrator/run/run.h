@@ -33,6 +33,9 @@ struct run_options {
 	const struct scenario *scenario;
 	const char *state;   /* the state folder */
 	const char *program; /* this executable's path, for the host's firewall */
+	bool prepare;        /* only up to the trigger, kept as a prepared snapshot */
+	bool again;          /* with prepare: also where one that fits is there */
+	bool no_prepared;    /* a run that does not start from a prepared snapshot */
 	const struct pl_log *log;
 	struct pl_cancel *cancel;
 	struct run_ui ui;

@@ -23,6 +23,12 @@ struct pl_error *step_arm(struct run *r, char *out);
  */
 struct pl_error *arm_again(struct run *r, const char *why) PL_MUST_USE;
 
+/* steps_prepared.c: a guest that was armed by an earlier run */
+struct pl_error *step_prepared(struct run *r, char *out);
+
+/* steps_keep.c: keeping this one for later runs */
+struct pl_error *step_keep(struct run *r, char *out);
+
 /* steps_facts.c */
 struct pl_error *step_facts(struct run *r, char *out);
 /** What the guest is in its present boot, into the report. */

@@ -185,7 +185,7 @@ static struct pl_error *settle_boot_args(struct run *r)
 {
 	struct arming *a = &r->arm;
 	struct pl_error *e = NULL;
-	if (!a->offline) {
+	if (!a->offline && !r->prepared.in_use) {
 		free(a->args_before);
 		a->args_before = NULL;
 		a->args_before_set = r->facts.nvram_boot_args_set;
@@ -203,7 +203,7 @@ static struct pl_error *believe(struct run *r)
 {
 	char why[STEP_TEXT_MAX];
 	arming_believe_facts(r);
-	if (!r->arm.offline || !arming_is_stale(r, why, sizeof why))
+	if (!r->arm.offline || r->prepared.in_use || !arming_is_stale(r, why, sizeof why))
 		return NULL;
 	pl_log(r->log, PL_LOG_WARN, "%s is not what was thought, and is armed again: %s", r->cfg->name, why);
 	struct pl_error *e = arm_again(r, "armed again: it was not what was thought");
@@ -215,9 +215,12 @@ static struct pl_error *believe(struct run *r)
 struct pl_error *step_facts(struct run *r, char *out)
 {
 	struct pl_wait w = run_wait(r, r->cfg->boot_timeout);
-	struct pl_error *e = run_connect(r, &w);
-	if (e == NULL)
-		e = guest_facts_read(r->guest, &w, &r->facts);
+	struct pl_error *e = NULL;
+	if (!r->prepared.in_use) {
+		e = run_connect(r, &w);
+		if (e == NULL)
+			e = guest_facts_read(r->guest, &w, &r->facts);
+	}
 	if (e == NULL)
 		e = believe(r);
 	if (e == NULL)

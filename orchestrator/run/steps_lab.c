@@ -169,6 +169,8 @@ struct pl_error *step_preflight(struct run *r, char *out)
 	SAY("%s is %s", r->vm.name, vm_power_name(r->power_before));
 	note_simulated(r);
 	e = arming_prepare(r, &w);
+	if (e == NULL)
+		e = prepared_start_find(r);
 	if (e != NULL)
 		return e;
 	return serial_open(&r->serial, r->vm.vmx);

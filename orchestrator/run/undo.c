@@ -11,6 +11,7 @@
 #include "orchestrator/run/undo_guest.h"
 #include "orchestrator/run/undo_host.h"
 #include "orchestrator/run/undo_kernel.h"
+#include "orchestrator/run/undo_prepared.h"
 #include "orchestrator/run/vm_nvram.h"
 
 #define SAY(...) snprintf(out, UNDO_TEXT_MAX, __VA_ARGS__)
@@ -240,6 +241,7 @@ const struct undo_kind *undo_find(const char *change)
 {
 	static const struct undo_kind kinds[] = {
 		{"snapshot", false, undo_snapshot, by_hand_snapshot},
+		{"prepared", false, undo_prepared, undo_prepared_by_hand},
 		{"firewall", false, undo_firewall, undo_firewall_by_hand},
 		{"kdumpd", false, undo_kdumpd, undo_kdumpd_by_hand},
 		{"nvram", false, undo_nvram, by_hand_nvram},
