@@ -339,6 +339,8 @@ struct pl_error *arming_foresee(
 	a->port = k->port;
 	a->args_before = NULL;
 	a->csr_before = 0;
+	then.kernel.installed = k->kernel_installed && kernel_is_wanted(r);
+	then.facts.variant = (char *)(uintptr_t)k->variant;
 	snprintf(a->interface, sizeof a->interface, "%s", k->interface);
 	snprintf(a->server, sizeof a->server, "%s", k->server == NULL ? "" : k->server);
 	if (a->offline) {

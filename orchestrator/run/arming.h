@@ -75,6 +75,8 @@ struct arming_known {
 	const char *interface;
 	const char *server; /* NULL: no dump */
 	uint16_t port;
+	bool kernel_installed;   /* by the run that armed it */
+	const char *variant;     /* of the kernel that it runs */
 	const char *args_before; /* for a guest whose .nvram cannot be edited */
 };
 

@@ -5,7 +5,9 @@
  *     STATE/prepared/DIGEST.json
  *     {"format":1,"digest":"64 hex digits","snapshot":"paniclab-prepared-16 hex digits",
  *      "made":"2026-…Z","at":seconds since 1970,"run":ID,"guest":NAME,"scenario":NAME,
- *      "inputs":{…},"args_before":TEXT,"boot_time":…,"boot_session":…,"lab":{…},"recipe":{…}}
+ *      "inputs":{…},"lab":{…},"recipe":{…},
+ *      and of the guest: "args_before","interface","xnu","variant","kernel_installed",
+ *      "boot_time","boot_session"}
  *
  * The digest is the SHA-256 of the inputs as canonical JSON (keys sorted, no
  * blanks); prepared_inputs.h makes them. A record whose digest is not that of

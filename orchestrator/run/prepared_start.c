@@ -53,6 +53,8 @@ static struct pl_error *foresee(const struct run *r, const json_t *record, json_
 	struct arming_known known = {.interface = pl_json_str_or(record, "interface", ""),
 		.server = wanted_server(r, server),
 		.port = wanted_port(r, server),
+		.kernel_installed = pl_json_bool_or(record, "kernel_installed", false),
+		.variant = pl_json_str_or(record, "variant", ""),
 		.args_before = pl_json_str_or(record, "args_before", "")};
 	struct prepared_known k = {
 		.guest = guest, .csr_set = r->arm.offline, .server = known.server, .port = known.port};

@@ -56,12 +56,19 @@ static struct pl_error *make_record(struct run *r, json_t *inputs, json_t **ret)
 	struct pl_error *e = prepared_digest(inputs, digest);
 	prepared_name(digest, name);
 	pl_timestamp(at);
-	*ret = json_pack("{s:i, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:O, s:s, s:s, s:s, s:s, s:s, s:o?, s:o?}",
-		"format", 1, "digest", digest, "snapshot", name, "made", at, "at", (json_int_t)time(NULL),
-		"run", r->id, "guest", r->cfg->name, "scenario", r->scenario->name, "inputs", inputs,
-		"args_before", r->arm.args_before == NULL ? "" : r->arm.args_before, "interface",
-		f->interface, "xnu", f->xnu, "boot_time", f->boot_time, "boot_session", f->boot_session,
-		"lab", configuration(r, true), "recipe", configuration(r, false));
+	*ret = json_pack("{s:i, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:O, s:o?, s:o?}", "format", 1, "digest",
+		digest, "snapshot", name, "made", at, "at", (json_int_t)time(NULL), "run", r->id, "guest",
+		r->cfg->name, "scenario", r->scenario->name, "inputs", inputs, "lab", configuration(r, true),
+		"recipe", configuration(r, false));
+	json_t *guest = json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:s}", "args_before",
+		r->arm.args_before == NULL ? "" : r->arm.args_before, "interface", f->interface, "xnu",
+		f->xnu, "variant", f->variant, "kernel_installed", r->kernel.installed, "boot_time",
+		f->boot_time, "boot_session", f->boot_session);
+	if (*ret != NULL && (guest == NULL || json_object_update(*ret, guest) < 0)) {
+		json_decref(*ret);
+		*ret = NULL;
+	}
+	json_decref(guest);
 	json_decref(inputs);
 	return e == NULL && *ret == NULL ? pl_error_nomem() : e;
 }

@@ -51,10 +51,10 @@ chmod -x "$WORK/file"
 echo '# more' >>"$WORK/setup.sh"
 stale "the set-up script" "payload.setup was "
 printf '#!/bin/sh\nexit 0\n' >"$WORK/setup.sh"
-scenario_set 's|boot_args: .*|boot_args: "keepsyms=1"|'
+scenario_set 's|boot_args: .*|boot_args: "keepsyms=1 -v"|'
 stale "boot_args" "boot_args was "
-has "$(cat "$ERR")" "wdt=-1 keepsyms=1" "... says to what"
-scenario_set 's|boot_args: .*|boot_args: ""|' 's|kernel: .*|kernel: development|'
+has "$(cat "$ERR")" "wdt=-1 keepsyms=1 -v" "... says to what"
+scenario_set 's|boot_args: .*|boot_args: "keepsyms=1"|' 's|kernel: .*|kernel: development|'
 stale "the kernel" "boot_args was "
 has "$(cat "$ERR")" "(and 1 more)" "... and there is more than the boot-args to it"
 scenario_set 's|kernel: .*|kernel: as-is|'
