@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prepared with the development kernel: two boots once, and none in the runs after.
-# shellcheck disable=SC2034,SC2119
+# shellcheck disable=SC1091,SC2034,SC2119
 set -u
 . tests/e2e/lib-kernel-runs.sh
 . tests/e2e/lib-prepared.sh
