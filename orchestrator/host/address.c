@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/text.h"
@@ -113,5 +114,25 @@ struct pl_error *host_address(const char *guest, char ret[16])
 
 	if (!e)
 		format(interface.ip, ret);
+	return e;
+}
+
+struct pl_error *host_address_towards(const char *ip, char ret[16])
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)}, own;
+	socklen_t size = sizeof(own);
+	struct pl_error *e = NULL;
+
+	if (inet_pton(AF_INET, ip, &to.sin_addr) != 1)
+		return pl_error_new(PL_ERR_LAB, "that is no IPv4 address");
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	/* A datagram socket's connect only looks at the routes. */
+	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
+		getsockname(fd, (struct sockaddr *)&own, &size) < 0)
+		e = pl_error_errno(PL_ERR_LAB, errno, "this host has no way to %s", ip);
+	else
+		format(ntohl(own.sin_addr.s_addr), ret);
+	if (fd >= 0)
+		close(fd);
 	return e;
 }

@@ -34,4 +34,10 @@ struct pl_error *host_interface_of(const char *guest, struct host_interface *ret
 /** Its address: the one to give the guest. */
 struct pl_error *host_address(const char *guest, char ret[16]) PL_MUST_USE;
 
+/**
+ * This host's address on the way to that one, by its routes; nothing is sent.
+ * PL_ERR_LAB when there is no way.
+ */
+struct pl_error *host_address_towards(const char *ip, char ret[16]) PL_MUST_USE;
+
 #endif

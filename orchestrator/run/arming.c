@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -59,7 +60,8 @@ static struct pl_error *find_adapter(struct run *r, const struct pl_wait *w, cha
 	if (e != NULL || count == 0)
 		return e;
 	/* Fusion's own networks are the ones that this host is on. */
-	while (use < count && strcmp(nics[use].type, "nat") != 0 && strcmp(nics[use].type, "hostOnly") != 0)
+	while (use < count && strcasecmp(nics[use].type, "nat") != 0 &&
+		strcasecmp(nics[use].type, "hostOnly") != 0)
 		use++;
 	if (use == count)
 		use = 0;
@@ -68,11 +70,23 @@ static struct pl_error *find_adapter(struct run *r, const struct pl_wait *w, cha
 	return NULL;
 }
 
-/* This host's address on the guest's network: any guest's of that subnet will do to find it. */
+/* Some other network than this host's: its routes lead there by the interface that others reach it by. */
+static const char ELSEWHERE[] = "192.0.2.1"; /* RFC 5737: nobody's */
+
+/* This host's address in that subnet of Fusion's: any guest's of it will do to find it. */
+static struct pl_error *address_in(const struct vm_network *n, char ret[static 16])
+{
+	char any[16];
+	/* One that no host of ours has: the last before the broadcast address. */
+	uint32_t last = (n->subnet | ~n->mask) - 1;
+	snprintf(any, sizeof any, "%u.%u.%u.%u", last >> 24, last >> 16 & 255, last >> 8 & 255, last & 255);
+	return host_address(any, ret);
+}
+
+/* This host's address on the guest's network. */
 static struct pl_error *find_server(struct run *r, const char *vmnet, const struct pl_wait *w)
 {
 	struct vm_network n;
-	char any[16];
 	if (strcmp(r->lab->server.bind, "auto") != 0) {
 		snprintf(r->arm.host, sizeof r->arm.host, "%s", r->lab->server.bind);
 		return NULL;
@@ -80,12 +94,13 @@ static struct pl_error *find_server(struct run *r, const char *vmnet, const stru
 	if (strcmp(r->cfg->address, "auto") != 0)
 		return host_address(r->cfg->address, r->arm.host);
 	struct pl_error *e = r->host.ops->network(r->host.host, vmnet, w, &n);
-	if (e != NULL)
+	if (e == NULL)
+		e = address_in(&n, r->arm.host);
+	if (e == NULL || pl_error_kind(e) == PL_ERR_INTERRUPTED)
 		return e;
-	/* One that no host of ours has: the last before the broadcast address. */
-	uint32_t last = (n.subnet | ~n.mask) - 1;
-	snprintf(any, sizeof any, "%u.%u.%u.%u", last >> 24, last >> 16 & 255, last >> 8 & 255, last & 255);
-	return host_address(any, r->arm.host);
+	/* A bridged guest is on this host's own network; where that is wrong, it is armed again. */
+	pl_error_free(e);
+	return host_address_towards(ELSEWHERE, r->arm.host);
 }
 
 static struct pl_error *find_dump_address(struct run *r, const struct pl_wait *w)
@@ -247,7 +262,9 @@ static struct pl_error *note_before(struct run *r, const struct vm_nvram *v)
 	struct arming *a = &r->arm;
 	if (a->intent != 0)
 		return NULL;
-	struct pl_error *e = vm_nvram_boot_args(v, &a->args_before, &a->args_before_set);
+	free(a->args_before);
+	a->args_before = NULL;
+	struct pl_error *e = vm_nvram_boot_args(v, &a->args_before, NULL);
 	if (e == NULL)
 		e = vm_nvram_csr(v, &a->csr_before);
 	a->csr = a->csr_before;
@@ -288,7 +305,6 @@ static struct pl_error *edit(struct run *r, struct vm_nvram *v)
 	run_report(r, "sip",
 		json_pack("{s:I, s:I}", "before", (json_int_t)a->csr_before, "during", (json_int_t)csr));
 	a->csr = csr;
-	a->boots_with_args = r->boot_args != NULL;
 	return journal_done(r->journal, a->intent);
 }
 
@@ -346,7 +362,7 @@ struct pl_error *arming_foresee(
 	if (a->offline) {
 		e = vm_nvram_open(r->vm.vmx, &v);
 		if (e == NULL)
-			e = vm_nvram_boot_args(&v, &a->args_before, &a->args_before_set);
+			e = vm_nvram_boot_args(&v, &a->args_before, NULL);
 		if (e == NULL)
 			e = vm_nvram_csr(&v, &a->csr_before);
 		vm_nvram_close(&v);

@@ -35,11 +35,9 @@ struct arming {
 	int socket;            /* bound to that; the dump server's to be. -1: none */
 	char port_holder[128]; /* who has the usual port, so that it is another; "" nobody */
 	char *args_before;     /* malloc'd; what the user had */
-	bool args_before_set;  /* false: there was no such variable */
 	uint32_t csr_before;   /* 0: none was set, or it was 0 */
 	uint32_t csr;          /* what it is now */
 	int64_t intent;        /* the journal's; 0: nothing is edited yet */
-	bool boots_with_args;  /* boot_args of struct run are in the file */
 };
 
 /** Nothing is known yet, and nothing held. */
@@ -48,8 +46,7 @@ void arming_deinit(struct arming *a);
 
 /**
  * Finds out what can be known before the guest boots, and whether its .nvram
- * can be edited: that it cannot is no error. Reads only, but for a UDP socket
- * that is kept for the dump server.
+ * can be edited: that it cannot is no error. Changes nothing.
  */
 struct pl_error *arming_prepare(struct run *r, const struct pl_wait *w) PL_MUST_USE;
 

@@ -188,7 +188,6 @@ static struct pl_error *settle_boot_args(struct run *r)
 	if (!a->offline && !r->prepared.in_use) {
 		free(a->args_before);
 		a->args_before = NULL;
-		a->args_before_set = r->facts.nvram_boot_args_set;
 		e = pl_strdup(r->facts.nvram_boot_args, &a->args_before);
 		if (e == NULL)
 			e = arming_choose_boot_args(r);

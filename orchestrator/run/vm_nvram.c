@@ -61,7 +61,8 @@ struct pl_error *vm_nvram_boot_args(const struct vm_nvram *v, char **ret, bool *
 {
 	const struct nvram_variable *found = NULL;
 	struct pl_error *e = find(v, "boot-args", &found);
-	*set = found != NULL;
+	if (set != NULL)
+		*set = found != NULL;
 	if (e != NULL)
 		return e;
 	/* Written with a NUL, read either way. */

@@ -28,7 +28,7 @@ struct vm_nvram {
 struct pl_error *vm_nvram_open(const char *vmx, struct vm_nvram *ret) PL_MUST_USE;
 void vm_nvram_close(struct vm_nvram *v);
 
-/** The next boot's boot-args, malloc'd; *ret is "" and *set false when there are none. */
+/** The next boot's boot-args, malloc'd; *ret is "" and *set (NULL allowed) false when there are none. */
 struct pl_error *vm_nvram_boot_args(const struct vm_nvram *v, char **ret, bool *set) PL_MUST_USE;
 
 /** csr-active-config: what of SIP is off. 0 when there is no variable. */

@@ -72,6 +72,11 @@ static void this_host_has_a_loopback(void **state)
 	assert_string_equal(ip, "127.0.0.1");
 	assert_null(host_address("127.9.9.9", ip));
 	assert_string_equal(ip, "127.0.0.1");
+	assert_null(host_address_towards("127.0.0.1", ip));
+	assert_string_equal(ip, "127.0.0.1");
+	struct pl_error *e = host_address_towards("host.example", ip);
+	assert_int_equal(pl_error_kind(e), PL_ERR_LAB);
+	pl_error_free(e);
 	assert_null(host_interface_of("127.0.0.1", &found));
 	assert_int_equal(strncmp(found.name, "lo", 2), 0);
 }
