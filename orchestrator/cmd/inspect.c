@@ -51,6 +51,7 @@ static const struct row boot_args_rows[] = {
 static const struct row panic_rows[] = {
 	{"Message", "string"},
 	{"Source", "source"},
+	{"Fault address", "fault_address"},
 	{"CPU", "cpu"},
 	{"Caller", "caller"},
 	{"Process", "process"},
@@ -121,9 +122,12 @@ static void print_panic(FILE *out, const json_t *doc)
 	print_kexts(out, json_object_get(panic, "kexts"));
 	int64_t unknown = pl_json_int_or(panic, "lines_not_understood", 0);
 	if (unknown > 0)
-		fprintf(out,
-			"\n  %" PRId64 " lines of the panic text were not understood (--json lists them)\n",
-			unknown);
+		fprintf(out, "\n  %" PRId64 " line%s of the panic text not understood (--json lists them)\n",
+			unknown, unknown > 1 ? "s" : "");
+	if (pl_json_int_or(panic, "other_panics", 0) > 0)
+		fputs("\n  the text goes on with another panic, of the same boot or a later one: this is the "
+		      "first\n",
+			out);
 }
 
 static void print_memory(FILE *out, const json_t *doc)

@@ -128,6 +128,7 @@ static int set_message(json_t *o, const struct panic_text *p)
 		bad |= core_json_set_count(o, "cpu", (uint64_t)p->cpu);
 	bad |= set_address(o, "caller", &p->caller);
 	bad |= core_json_set_text(o, "source", p->source);
+	bad |= set_address(o, "fault_address", &p->fault_address);
 	bad |= core_json_set_text(o, "process", p->process);
 	bad |= core_json_set_text(o, "boot_args", p->boot_args);
 	bad |= json_object_set_new(o, "complete", json_boolean(p->complete));

@@ -29,16 +29,16 @@ static const struct panic_label labels[] = {
 	{"Kernel loadable modules in backtrace", LABEL_KEXTS, 0},
 	{"Backtrace continues", LABEL_KNOWN, 0},
 	{"Panicked task ", LABEL_TASK, 0},
-	{"CR0:", LABEL_KNOWN, 0},
+	{"CR0:", LABEL_FAULT, FIELD(fault_address)},
 	{"RAX:", LABEL_KNOWN, 0},
 	{"RSP:", LABEL_KNOWN, 0},
 	{"R8:", LABEL_KNOWN, 0},
 	{"R12:", LABEL_KNOWN, 0},
 	{"RFL:", LABEL_KNOWN, 0},
-	{"Fault CR2:", LABEL_KNOWN, 0},
+	{"Fault CR2:", LABEL_FAULT, FIELD(fault_address)},
 	/* i386 */
 	{"EAX:", LABEL_KNOWN, 0},
-	{"CR2:", LABEL_KNOWN, 0},
+	{"CR2:", LABEL_FAULT, FIELD(fault_address)},
 	{"EFL:", LABEL_KNOWN, 0},
 	{"Error code:", LABEL_KNOWN, 0},
 	/* arm64 */
@@ -79,7 +79,7 @@ static const struct panic_label labels[] = {
 	{"x27:", LABEL_KNOWN, 0},
 	{"x28:", LABEL_KNOWN, 0},
 	{"fp:", LABEL_KNOWN, 0},
-	{"pc:", LABEL_KNOWN, 0},
+	{"pc:", LABEL_FAULT, FIELD(fault_address)},
 	/* 10.6 and before */
 	{"Backtrace, Format - Frame", LABEL_KNOWN, 0},
 	{"unloaded kexts:", LABEL_KNOWN, 0},

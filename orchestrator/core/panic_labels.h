@@ -21,6 +21,7 @@ enum panic_label_kind {
 	LABEL_PROFILE, /* the reporter's list of hardware follows, to the end */
 	LABEL_KEXT,    /* "TIME: name version ..." */
 	LABEL_TASK,    /* "0x...: 3 threads: pid 1: name" */
+	LABEL_FAULT,   /* the address that was touched, somewhere in the line */
 	LABEL_KNOWN,   /* understood, and of no use here */
 };
 

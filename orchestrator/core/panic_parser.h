@@ -31,6 +31,7 @@ struct panic_parser {
 	int trace_cpu;                /* of the backtrace begun last */
 	bool wrapped;                 /* the line before was the kernel version */
 	bool split;                   /* "dependency:" alone: the rest is on the next line */
+	bool booted;                  /* behind the backtrace a kernel booted: the next panic is its */
 	bool over;                    /* another panic starts: another report */
 	char *half;                   /* a frame that a mail may have wrapped: the line, or NULL */
 	size_t half_frame;            /* where it is in t->frames; PANIC_FRAMES_MAX: it was not kept */

@@ -95,6 +95,22 @@ static struct pl_error *take_task(struct panic_parser *p, struct panic_piece lin
 	return panic_keep(&p->task, s);
 }
 
+/* "CR0: ..., CR2: 0x..." is the processor's by then, "Fault CR2: 0x..." that of the trap. */
+static void take_fault(struct panic_address *a, struct panic_piece line)
+{
+	static const char *const names[] = {"CR2: ", "far: "};
+
+	if (panic_piece_starts(line, "Fault "))
+		a->known = false;
+	for (size_t i = 0; i < 2; i++) {
+		const char *at = memmem(line.p, line.len, names[i], strlen(names[i]));
+		if (!at)
+			continue;
+		at += strlen(names[i]);
+		keep_number(a, (struct panic_piece){at, (size_t)(line.p + line.len - at)}, 16);
+	}
+}
+
 static struct pl_error *take_label(
 	struct panic_parser *p, const struct panic_label *label, struct panic_piece line, bool *understood)
 {
@@ -121,6 +137,10 @@ static struct pl_error *take_label(
 		return NULL;
 	case LABEL_DECIMAL:
 		keep_number(field, value, 10);
+		return NULL;
+	case LABEL_FAULT:
+		if (p->t->other_panics == 0)
+			take_fault(field, line);
 		return NULL;
 	case LABEL_UUID:
 		if (!p->t->kernel_uuid[0])
@@ -430,6 +450,7 @@ static void forget(struct panic_parser *p)
 	drop_half(p);
 	p->next = NULL;
 	p->foreign = false;
+	p->booted = false;
 }
 
 /* People type these off the screen: one digit too many makes it no address, and is no text either. */
@@ -454,7 +475,7 @@ static struct pl_error *take_panic(struct panic_parser *p, struct panic_piece li
 		return NULL;
 	if (t->caller.known || p->message.size > 0) {
 		t->other_panics++;
-		p->over = t->kernel_version != NULL;
+		p->over = t->kernel_version != NULL || p->booted;
 		return NULL;
 	}
 	forget(p);
@@ -512,6 +533,12 @@ static struct pl_error *take_unlabelled(struct panic_parser *p, struct panic_pie
 	return e;
 }
 
+/* What a kernel prints first when it boots; what a panic prints has a label above it. */
+static bool begins_boot(const struct panic_parser *p, struct panic_piece line)
+{
+	return p->t->frame_count > 0 && panic_piece_starts(line, "Darwin Kernel Version ");
+}
+
 /* An empty line ends a list. */
 static void end_lists(struct panic_parser *p)
 {
@@ -542,8 +569,10 @@ struct pl_error *panic_take_line(struct panic_parser *p, struct panic_piece raw,
 		end_lists(p);
 		return take_label(p, label, line, understood);
 	}
-	if (!next)
+	if (!next) {
+		p->booted = p->booted || begins_boot(p, line);
 		return take_unlabelled(p, line, understood);
+	}
 	*understood = true;
 	p->wrapped = next == &p->t->kernel_version;
 	return panic_piece_starts(line, "Not yet set") ? NULL : panic_keep(next, line);

@@ -103,6 +103,12 @@ static struct pl_error *feed(struct panic_parser *p, struct panic_piece line)
 	return e;
 }
 
+static bool is_fault(const char *message)
+{
+	return message && (strstr(message, "type 14=") || strstr(message, "data abort") ||
+				  strstr(message, "instruction fetch abort"));
+}
+
 static struct pl_error *parse_plain(const char *text, size_t size, struct panic_text *t)
 {
 	struct panic_parser p = {.t = t};
@@ -128,6 +134,7 @@ static struct pl_error *parse_plain(const char *text, size_t size, struct panic_
 	pl_buf_deinit(&p.message);
 	t->found = t->string || t->frame_count > 0 || t->kext_count > 0 || t->dependency_count > 0 ||
 		   t->kernel_version;
+	t->fault_address.known = t->fault_address.known && is_fault(t->string);
 	t->complete = t->string && t->frame_count > 0 && t->uptime_ns.known;
 	return e;
 }

@@ -65,6 +65,9 @@ struct panic_text {
 	int cpu;       /* -1 unknown */
 	struct panic_address caller;
 	char *source; /* "/path/file.c:123" */
+	/* What a page fault, or arm64's data or instruction abort, could not touch: CR2, FAR. Of other traps
+	 * CR2 is a leftover. */
+	struct panic_address fault_address;
 
 	struct panic_frame *frames;
 	size_t frame_count;

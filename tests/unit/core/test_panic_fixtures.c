@@ -131,7 +131,7 @@ static void say_unknown(struct pl_buf *out, const json_t *list)
 static void render(struct pl_buf *out, const char *raw, size_t size)
 {
 	static const char *const first[] = {
-		"string", "cpu", "caller", "source", "process", "boot_args", "complete"};
+		"string", "cpu", "caller", "source", "fault_address", "process", "boot_args", "complete"};
 	static const char *const last[] = {"build", "kernel_version", "kernel_uuid", "kernel_slide",
 		"kernel_text_base", "kernelcache_slide", "kernelcache_base", "hib_text_base", "model",
 		"last_loaded_kext", "uptime_ns"};

@@ -174,6 +174,45 @@ static void reads_debugger_calls(void **state)
 	assert_int_equal(p.cpu, 2);
 }
 
+#define TRAP(type, cr2)                                                                                      \
+	"panic(cpu 0 caller 0xffffff8000244444): Kernel trap at 0xffffff7f80a22222, type " type              \
+	", registers:\nCR0: 0x0000000080010033, CR2: 0x00000000deadbeef, CR3: 0x0000000001, CR4: 0x02\n"     \
+	"Fault CR2: " cr2 ", Error code: 0x0000000000000002, Fault CPU: 0x0, PL: 0, VF: 1\n"
+
+static void tells_what_a_page_fault_touched(void **state)
+{
+	(void)state;
+	parse(TRAP("14=page fault", "0x0000000000000008") BACKTRACE TAIL);
+	assert_true(p.fault_address.known);
+	assert_int_equal(p.fault_address.value, 8);
+	/* Of another trap CR2 is what an earlier fault has left. */
+	parse(TRAP("13=general protection", "0x0000000000000008") BACKTRACE TAIL);
+	assert_false(p.fault_address.known);
+	/* A panic while panicking has its own. */
+	parse(TRAP("14=page fault", "0x0000000000000008") BACKTRACE TRAP("14=page fault", "0x10") TAIL);
+	assert_int_equal(p.fault_address.value, 8);
+	/* The line with the processor's own is all that there is in an excerpt. */
+	parse("panic(cpu 0 caller 0x10): Kernel trap at 0x20, type 14=page fault, registers:\n"
+	      "CR0: 0x80010033, CR2: 0x00000008, CR3: 0x01, CR4: 0x02\n");
+	assert_int_equal(p.fault_address.value, 8);
+}
+
+static void takes_nothing_of_the_next_boot(void **state)
+{
+	(void)state;
+	/* The first one's end is lost, the log goes on. */
+	parse("panic(cpu 0 caller 0x10): first\n" BACKTRACE "\nDarwin Kernel Version 20.3.0: a boot\n"
+	      "vm_page_bootstrap: 987323 free pages\npanic(cpu 1 caller 0x20): second\n" BACKTRACE TAIL);
+	assert_string_equal(p.string, "first");
+	assert_null(p.kernel_version);
+	assert_null(p.model);
+	assert_int_equal(p.other_panics, 1);
+	/* Of the same boot, the end is of both. */
+	parse("panic(cpu 0 caller 0x10): first\n" BACKTRACE
+	      "panic(cpu 1 caller 0x20): second\n" BACKTRACE TAIL);
+	assert_non_null(p.kernel_version);
+}
+
 static void keeps_the_first_of_several_panics(void **state)
 {
 	(void)state;
@@ -331,6 +370,8 @@ int main(void)
 		T(reads_a_trap_and_what_it_does_not_know),
 		T(reads_messages_of_several_lines),
 		T(reads_debugger_calls),
+		T(tells_what_a_page_fault_touched),
+		T(takes_nothing_of_the_next_boot),
 		T(keeps_the_first_of_several_panics),
 		T(tolerates_crlf_and_mail_quotes),
 		T(reads_json_reports),
