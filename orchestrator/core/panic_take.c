@@ -2,10 +2,10 @@
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "orchestrator/core/kernel_version.h"
 #include "orchestrator/core/panic_labels.h"
 
@@ -44,9 +44,8 @@ static struct pl_error *keep_kext(char **field, struct panic_piece value)
 	struct pl_error *e = panic_name_expand((struct panic_piece){s.p, len}, &name);
 	if (e)
 		return e;
-	if (asprintf(&all, "%" PRIu64 ": %s%.*s", when, name, (int)(s.len - len), s.p + len) < 0)
-		e = pl_error_nomem();
-	else
+	e = pl_asprintf(&all, "%" PRIu64 ": %s%.*s", when, name, (int)(s.len - len), s.p + len);
+	if (!e)
 		e = keep_line(field, (struct panic_piece){all, strlen(all)});
 	free(name);
 	free(all);
@@ -233,9 +232,10 @@ static struct pl_error *take_half(struct panic_parser *p, struct panic_piece lin
 	*is = false;
 	if (!p->half || line.len == 0 || (!p->half_noise && panic_piece_starts(line, "0x")))
 		return NULL;
-	if (asprintf(&joined, "%s %.*s", p->half, (int)line.len, line.p) < 0)
-		return pl_error_nomem();
-	struct pl_error *e = panic_frame_parse((struct panic_piece){joined, strlen(joined)}, &f, is);
+	struct pl_error *e = pl_asprintf(&joined, "%s %.*s", p->half, (int)line.len, line.p);
+	if (e)
+		return e;
+	e = panic_frame_parse((struct panic_piece){joined, strlen(joined)}, &f, is);
 	free(joined);
 	if (e || !*is)
 		return e;
@@ -439,18 +439,17 @@ const char *panic_first_line(struct panic_piece line)
 static void forget(struct panic_parser *p)
 {
 	struct panic_text *t = p->t;
+
+	drop_half(p);
 	struct panic_text empty = {.cpu = -1,
 		.lines_before = t->lines_before + t->lines_unknown,
 		.other_panics = t->frame_count > 0};
-
 	panic_text_deinit(t);
 	*t = empty;
 	free(p->task);
-	p->task = NULL;
-	drop_half(p);
-	p->next = NULL;
-	p->foreign = false;
-	p->booted = false;
+	/* All but its place in the text: much of the rest points into what is gone. */
+	*p = (struct panic_parser){
+		.t = t, .started = p->started, .start = p->start, .message = p->message};
 }
 
 /* People type these off the screen: one digit too many makes it no address, and is no text either. */
@@ -505,8 +504,9 @@ static struct pl_error *take_version_rest(struct panic_parser *p, struct panic_p
 	p->wrapped = false;
 	if (!*is)
 		return NULL;
-	if (asprintf(&joined, "%s %.*s", *version, (int)line.len, line.p) < 0)
-		return pl_error_nomem();
+	struct pl_error *e = pl_asprintf(&joined, "%s %.*s", *version, (int)line.len, line.p);
+	if (e)
+		return e;
 	free(*version);
 	*version = joined;
 	return NULL;

@@ -361,6 +361,27 @@ static void makes_the_contract_s_json(void **state)
 	json_decref(o);
 }
 
+/* A kext's line waits for its address on the next one: not across the beginning of a panic. */
+static void waits_for_nothing_from_before(void **state)
+{
+	(void)state;
+	parse("Kernel Extensions in backtrace:\norg.example.early(1.0)\n"
+	      "panic(cpu 0 caller 0xffffff8000244444): \"x\"@a.c:1\n"
+	      "Backtrace (CPU 0), Frame : Return Address\n"
+	      "@0xffffff7f80a20000->0xffffff7f80a2ffff\n"
+	      "dependency:\n"
+	      "org.example.late(2.0)@0xffffff7f80b00000\n");
+	assert_string_equal(p.string, "x");
+	assert_int_equal(p.kext_count, 0);
+	assert_int_equal(p.dependency_count, 1);
+	assert_string_equal(p.dependencies[0].id, "org.example.late");
+	parse("dependency:\npanic(cpu 0 caller 0xffffff8000244444): \"x\"@a.c:1\n"
+	      "Backtrace (CPU 0), Frame : Return Address\n"
+	      "org.example.own(2.0)@0xffffff7f80b00000->0xffffff7f80bfffff\n");
+	assert_int_equal(p.kext_count, 1);
+	assert_int_equal(p.dependency_count, 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_teardown(f, done)
@@ -380,6 +401,7 @@ int main(void)
 		T(cuts_anywhere),
 		T(limits_what_it_keeps),
 		T(makes_the_contract_s_json),
+		T(waits_for_nothing_from_before),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
