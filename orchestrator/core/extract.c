@@ -191,7 +191,7 @@ static struct pl_error *make_doc(struct extract *x)
 	x->doc = json_pack("{s:o, s:o, s:o, s:b, s:[], s:O}", "image", core_json_text(image, strlen(image)),
 		"version", x->in.received ? json_null() : json_integer(k->version), "little_endian",
 		x->in.received ? json_null() : json_boolean(!k->big_endian), "log_encrypted",
-		(int)(k->flags & KDUMPIMG_LOG_ENCRYPTED), "files", "warnings", x->plan.warnings);
+		x->plan.log_encrypted, "files", "warnings", x->plan.warnings);
 	x->files = json_object_get(x->doc, "files");
 	if (!x->doc || core_json_set_count(x->doc, "offset", x->in.source.base) != 0)
 		return pl_error_nomem();

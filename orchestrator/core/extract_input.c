@@ -32,10 +32,10 @@ static struct pl_error *check_header(const struct kdumpimg *k, size_t head_size)
 		return pl_error_why(
 			pl_error_new(PL_ERR_USAGE, "its header claims to have %" PRIu64 " files", k->claimed),
 			"there can be %zu", max);
+	size_t missing = k->version == 1 ? 0 : (size_t)(k->claimed - k->file_count) * KDUMPIMG_FILE_V2;
 	if (!k->complete)
 		return pl_error_why(pl_error_new(PL_ERR_USAGE, "it ends within its header"),
-			"%zu bytes of %zu", head_size,
-			k->size + (size_t)(k->claimed - k->file_count) * KDUMPIMG_FILE_V2);
+			"%zu bytes of %zu", head_size, k->size + missing);
 	return NULL;
 }
 

@@ -155,6 +155,7 @@ static struct pl_error *add_claimed(struct image_plan *p, const struct plan_inpu
 	add(p, "_header.bin", 0, k->size);
 	struct image_part *log = add(p, "_panic.log", k->log_offset, k->log_length);
 	log->encrypted = k->flags & KDUMPIMG_LOG_ENCRYPTED || begins(in->magic->log, "AEA1");
+	p->log_encrypted = log->encrypted;
 	if (log->encrypted && !(in->stored && k->version == 1))
 		set_path(log, log->name, ".aea");
 	if (k->key_length > 0)

@@ -44,8 +44,9 @@ struct image_part {
 struct image_plan {
 	struct image_part *parts; /* in the order of begin, end, name */
 	size_t count;
-	json_t *warnings; /* what is odd about the header: sentences for people */
-	bool damaged;     /* one of them means that the header cannot be right */
+	bool log_encrypted; /* the header says so, or the log begins as such data do */
+	json_t *warnings;   /* what is odd about the header: sentences for people */
+	bool damaged;       /* one of them means that the header cannot be right */
 };
 
 /* The first bytes of each file's range, and of the log's: they tell what is in it. */

@@ -46,7 +46,19 @@ static int set_files(json_t *doc, const struct kdumpimg *k)
 	return bad | json_object_set_new(doc, "files", list);
 }
 
-static int set_format(json_t *doc, const struct kdumpimg *k)
+/* The header says so, or the log begins as an Apple Encrypted Archive does. */
+static bool log_is_encrypted(const struct inspect *in, const struct kdumpimg *k)
+{
+	char magic[4];
+
+	if (k->flags & KDUMPIMG_LOG_ENCRYPTED)
+		return true;
+	return k->log_length >= sizeof magic &&
+	       inspect_read(in->fd, k->log_offset, magic, sizeof magic) == sizeof magic &&
+	       memcmp(magic, "AEA1", sizeof magic) == 0;
+}
+
+static int set_format(json_t *doc, const struct kdumpimg *k, bool log_encrypted)
 {
 	json_t *o = json_object();
 	int bad = core_json_set_count(o, "version", k->version);
@@ -54,7 +66,7 @@ static int set_format(json_t *doc, const struct kdumpimg *k)
 	bad |= json_object_set_new(o, "little_endian", json_boolean(!k->big_endian));
 	bad |= core_json_set_count(o, "log_offset", k->log_offset);
 	bad |= core_json_set_count(o, "log_length", k->log_length);
-	bad |= json_object_set_new(o, "log_encrypted", json_boolean(k->flags & KDUMPIMG_LOG_ENCRYPTED));
+	bad |= json_object_set_new(o, "log_encrypted", json_boolean(log_encrypted));
 	return bad | json_object_set_new(doc, "format", o);
 }
 
@@ -63,7 +75,7 @@ static struct pl_error *read_log(struct inspect *in, const struct kdumpimg *i)
 	struct inspect_found found;
 	size_t size = i->log_length < CORE_PANIC_MAX ? (size_t)i->log_length : CORE_PANIC_MAX;
 
-	if (size == 0 || (i->flags & KDUMPIMG_LOG_ENCRYPTED))
+	if (size == 0)
 		return NULL;
 	char *text = malloc(size);
 	if (!text)
@@ -80,9 +92,10 @@ struct pl_error *inspect_image(struct inspect *in)
 	kdumpimg_decode(in->head, in->head_size, &k);
 	int bad = json_object_set_new(in->doc, "kind", json_string("kdumpimg"));
 
-	bad |= set_format(in->doc, &k) | set_files(in->doc, &k);
+	bool encrypted = log_is_encrypted(in, &k);
+	bad |= set_format(in->doc, &k, encrypted) | set_files(in->doc, &k);
 	struct pl_error *e = inspect_check(bad);
 	if (!e && k.log_offset > in->bytes)
 		e = inspect_warn(in, "the panic log lies behind the end of the file");
-	return e ? e : read_log(in, &k);
+	return e || encrypted ? e : read_log(in, &k);
 }

@@ -60,8 +60,8 @@ struct kdk_verdict {
 
 /**
  * Judges count candidates into verdicts and gives the index of the best; count when none fits.
- * Of two that fit equally, one with the wanted UUID is better, then one that is installed, then
- * the higher build, then the first.
+ * Of two that fit equally, one with the wanted UUID is better; then of those that are only near the
+ * higher build; then one that is installed; then the first.
  */
 size_t kdk_match(const struct kdk_wanted *wanted, const struct kdk_candidate *candidates, size_t count,
 	bool accept_mismatch, struct kdk_verdict *verdicts);

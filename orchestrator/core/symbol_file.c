@@ -128,7 +128,7 @@ static struct pl_error *add_collection(struct symbol_file *f, const struct macho
 		return pl_error_nomem();
 	size = inspect_read(f->fd, collection->offset + collection->header.header_size, commands, size);
 	macho_iter_init(&it, &collection->header, commands, size);
-	while (!e && macho_next(&it, &cmd))
+	while (!e && f->count < SYMBOL_MEMBERS_MAX && macho_next(&it, &cmd))
 		if (cmd.cmd == LC_FILESET_ENTRY)
 			e = add_entry(f, collection, cmd);
 	free(commands);

@@ -89,6 +89,16 @@ void symbols_want(struct symbols *s, uint64_t address)
 		i->wanted = true;
 }
 
+static bool is_full(const struct symbols *s)
+{
+	uint64_t sum = 0;
+
+	for (size_t k = 0; k < s->count; k++)
+		sum += s->images[k].table.symbol_count * sizeof(struct symtab_symbol) +
+		       s->images[k].table.names_size;
+	return sum >= SYMBOLS_BYTES_MAX;
+}
+
 /* Takes the table, also where it turns out to be no use. */
 static void place(struct symbol_image *i, struct symtab *table, bool memory)
 {
@@ -217,7 +227,7 @@ struct pl_error *symbols_offer_file(
 			continue;
 		used = true;
 		/* of a collection's hundreds only what is needed */
-		if (i->wanted || f.count < 16)
+		if ((i->wanted || f.count < 16) && !is_full(s))
 			e = load(i, &f, m);
 	}
 	if (!e && !used)
@@ -274,7 +284,7 @@ static struct pl_error *kexts_of_kit(struct symbols *s, struct kdk *k, const str
 
 	for (size_t n = 0; !e && n < s->count; n++) {
 		struct symbol_image *i = &s->images[n];
-		if (i->kernel || !i->wanted || i->path)
+		if (i->kernel || !i->wanted || i->path || is_full(s))
 			continue;
 		e = kdk_read_kexts(k, w);
 		if (!e)
@@ -315,7 +325,7 @@ struct pl_error *symbols_offer_core(struct symbols *s, const struct core_file *c
 		struct symbol_image *i = &s->images[n];
 		struct symtab_source from = {read_core, &c, i->start, 0, true};
 		struct symtab table;
-		if (!i->wanted || i->loaded || !i->has_start)
+		if (!i->wanted || i->loaded || !i->has_start || is_full(s))
 			continue;
 		struct pl_error *e = symtab_read(&from, &table);
 		if (e && pl_error_kind(e) != PL_ERR_DATA)

@@ -25,6 +25,12 @@
 
 #define SYMBOLS_KERNEL "mach_kernel" /* the kernel's name, as panic texts have it */
 
+/*
+ * Once the tables hold so many bytes, no more are loaded. A kernel's takes some 10 MiB, and a
+ * hostile core may have thousands of kexts that share one large table.
+ */
+#define SYMBOLS_BYTES_MAX ((uint64_t)1 << 30)
+
 struct symbol_image {
 	char *name;    /* SYMBOLS_KERNEL or a bundle id */
 	char uuid[37]; /* "" unknown: no file fits it */

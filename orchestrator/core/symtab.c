@@ -180,6 +180,9 @@ static void settle(struct symtab *t, bool memory, uint64_t slide)
 			t->symbols[kept++] = t->symbols[i];
 	}
 	t->symbol_count = kept;
+	void *smaller = kept > 0 ? realloc(t->symbols, kept * sizeof *t->symbols) : NULL;
+	if (smaller)
+		t->symbols = smaller;
 	if (kept > 1)
 		qsort(t->symbols, kept, sizeof *t->symbols, by_address);
 }
@@ -278,23 +281,31 @@ void symtab_deinit(struct symtab *t)
 	memset(t, 0, sizeof *t);
 }
 
-const char *symtab_find(const struct symtab *t, uint64_t address, uint64_t *start)
+/* How many symbols are below the address. */
+static size_t count_below(const struct symtab *t, uint64_t address)
 {
 	size_t low = 0, high = t->symbol_count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (t->symbols[middle].address <= address)
+		if (t->symbols[middle].address < address)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low == 0)
-		return NULL;
-	size_t first = low - 1;
-	while (first > 0 && t->symbols[first - 1].address == t->symbols[first].address)
-		first--;
-	const struct symtab_symbol *s = &t->symbols[first];
+	return low;
+}
+
+const char *symtab_find(const struct symtab *t, uint64_t address, uint64_t *start)
+{
+	size_t i = count_below(t, address);
+
+	if (i == t->symbol_count || t->symbols[i].address != address) {
+		if (i == 0)
+			return NULL;
+		i = count_below(t, t->symbols[i - 1].address); /* the first there: thousands may share it */
+	}
+	const struct symtab_symbol *s = &t->symbols[i];
 	if (segment_at(t, address) != segment_at(t, s->address) || !segment_at(t, address))
 		return NULL;
 	*start = s->address;

@@ -94,8 +94,18 @@ check 'is in the manifest' says '.version==2 and .log_encrypted'
 check 'the encrypted file too' file_is AOP '.encrypted and .status=="encrypted" and .compression=="gzip"'
 check 'the plain one' file_is plain '(.encrypted|not) and .status=="ok" and .compression=="none"'
 check 'what to do about it' has 'AOP.aea is an Apple Encrypted Archive: decrypt it' "$dir/err"
+encrypted() { [ "$("$PANICLAB" inspect --json "$dir/image" | jq .format.log_encrypted)" = "$1" ]; }
+check 'inspect says so as well' encrypted true
 check 'as it stands: the same verdict' extract 1 --stored "$dir/image"
 check 'compressed' cmp "$dir/core.gz" "$dir/o/kernel.gz"
+{
+	header2 0 0 0 4096 16 1
+	file2 256 16384 "$core_size" kernel
+} >"$dir/header"
+put "$dir/image" 0 "$dir/header"
+check 'an encrypted log that the header does not tell of: exit 1' extract 1 "$dir/image"
+check 'is told all the same' says '.log_encrypted and (.files[]|select(.name=="_panic.log")|.encrypted)'
+check 'by inspect too' encrypted true
 
 # ---- LZ4
 
@@ -283,6 +293,10 @@ check '2^64 files: exit 2' extract 2 "$dir/image"
 head -c 543 "$dir/image" >"$dir/cut"
 header1 0 0 1 | dd of="$dir/cut" conv=notrunc 2>/dev/null
 check 'half a header: exit 2' extract 2 "$dir/cut"
+head -c 180 "$dir/cut" >"$dir/cut2"
+header1 0 0 4 | dd of="$dir/cut2" conv=notrunc 2>/dev/null
+check 'less than half: exit 2' extract 2 "$dir/cut2"
+check 'how much of it is there' has '180 bytes of 544' "$dir/err"
 check 'something else: exit 2' extract 2 "$dir/core"
 check 'its path is in the message' has "$dir/core: not an on-disk core image" "$dir/err"
 check 'nothing was made' gone "$dir/o"

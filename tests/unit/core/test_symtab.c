@@ -154,8 +154,11 @@ static void external_names_come_first(void **state)
 	symbol(image, "local", 0x0e, LINK + 0x100);
 	symbol(image, "_external", 0x0f, LINK + 0x100);
 	symbol(image, "_alias", 0x0f, LINK + 0x100);
+	symbol(image, "_next", 0x0f, LINK + 0x120);
 	read_file(IMAGE);
 	assert_found(LINK + 0x100, "_external", LINK + 0x100);
+	assert_found(LINK + 0x11f, "_external", LINK + 0x100);
+	assert_found(LINK + 0x120, "_next", LINK + 0x120);
 }
 
 static void takes_what_is_there(void **state)
