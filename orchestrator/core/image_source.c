@@ -12,6 +12,7 @@
 
 #include "base/fs.h"
 #include "base/sparse.h"
+#include "orchestrator/core/core_holes.h"
 #include "orchestrator/core/vmdk.h"
 
 #define SPOOL_WINDOW (128 * 1024)
@@ -193,17 +194,11 @@ struct pl_error *image_source_read(
 
 bool image_source_is_hole(const struct image_source *s, uint64_t at, uint64_t size)
 {
-#ifdef SEEK_DATA
-	if (s->vmdk || at > s->size || size > s->size - at)
+	uint64_t from = s->base + at, end = from + size;
+
+	if (at > s->size || size > s->size - at)
 		return false;
-	off_t data = lseek(s->fd, (off_t)(s->base + at), SEEK_DATA);
-	if (data < 0)
-		return errno == ENXIO; /* no data follows */
-	return (uint64_t)data >= s->base + at + size;
-#else
-	(void)s, (void)at, (void)size;
-	return false;
-#endif
+	return s->vmdk ? vmdk_is_hole(s->vmdk, from, size) : core_next_data(s->fd, from, end) == end;
 }
 
 bool image_source_has_file(const struct image_source *s, const struct stat *st)

@@ -42,7 +42,7 @@ void image_source_close(struct image_source *s);
 struct pl_error *image_source_read(
 	const struct image_source *s, uint64_t at, void *data, size_t size, size_t *got) PL_MUST_USE;
 
-/** True if the range is known to be zeroes without reading it: a hole. */
+/** True if it is known without reading that the range has no data: zeroes, or nothing that can be read. */
 bool image_source_is_hole(const struct image_source *s, uint64_t at, uint64_t size);
 
 /** Is it a file that the image is read from? */

@@ -448,8 +448,7 @@ static void forget(struct panic_parser *p)
 	*t = empty;
 	free(p->task);
 	/* All but its place in the text: much of the rest points into what is gone. */
-	*p = (struct panic_parser){
-		.t = t, .started = p->started, .start = p->start, .message = p->message};
+	*p = (struct panic_parser){.t = t, .started = p->started, .start = p->start, .message = p->message};
 }
 
 /* People type these off the screen: one digit too many makes it no address, and is no text either. */

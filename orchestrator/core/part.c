@@ -96,17 +96,39 @@ static struct pl_error *copy(struct part_io *io)
 	}
 }
 
+/*
+ * Steps back over holes at the end of the range, each time twice as far: a header may claim 2^63 bytes.
+ * What stays are whole windows, counted from its beginning.
+ */
+static void skip_holes(struct part_io *io)
+{
+	uint64_t step = PART_WINDOW;
+
+	while (io->end > io->pos) {
+		uint64_t length = io->end - io->pos, odd = length % PART_WINDOW;
+		uint64_t n = odd ? odd : step < length ? step : length;
+		if (image_source_is_hole(io->source, io->end - n, n)) {
+			io->end -= n;
+			step = step < length ? 2 * step : step;
+		} else if (n > PART_WINDOW) {
+			step = PART_WINDOW;
+		} else {
+			return;
+		}
+	}
+}
+
 /* Zeroes at the end of the range, in whole blocks counted from its beginning, are left out. */
 static struct pl_error *trim(struct part_io *io)
 {
 	static const uint8_t zeroes[BLOCK];
 
-	while (io->end > io->pos) {
+	for (skip_holes(io); io->end > io->pos; skip_holes(io)) {
 		uint64_t length = io->end - io->pos;
 		size_t window = (size_t)(length % PART_WINDOW ? length % PART_WINDOW : PART_WINDOW);
 		size_t got = 0;
 		struct pl_error *e = pl_wait_check(io->wait);
-		if (!e && !image_source_is_hole(io->source, io->end - window, window))
+		if (!e)
 			e = image_source_read(io->source, io->end - window, io->window, window, &got);
 		if (e)
 			return e;

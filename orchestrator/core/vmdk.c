@@ -8,6 +8,7 @@
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "orchestrator/core/core_holes.h"
 #include "orchestrator/core/vmdk_descriptor.h"
 #include "orchestrator/core/vmdk_sparse.h"
 
@@ -384,4 +385,56 @@ struct pl_error *vmdk_read(struct vmdk *v, uint64_t at, void *data, size_t size,
 		*got += n;
 	}
 	return NULL;
+}
+
+/* ---- holes ------------------------------------------------------------------------- */
+
+static uint64_t flat_hole(const struct disk *k, const struct vmdk_extent *x, uint64_t at, uint64_t left)
+{
+	uint64_t from = x->offset + at;
+
+	if (from > (uint64_t)INT64_MAX)
+		return left;
+	return core_next_data(k->extent_fd, from, from + left) - from;
+}
+
+/* How far from `at` on this disk has no data; 0: it has some there, or cannot tell. */
+static uint64_t hole_at(struct disk *k, uint64_t at)
+{
+	size_t n = extent_at(k, at);
+	const struct vmdk_extent *x = &k->d.extents[n];
+	struct pl_error *e = open_extent(k, n);
+
+	at -= x->begin;
+	uint64_t left = x->size - at, run = 0;
+	if (e)
+		pl_error_free(e);
+	else if (x->type == VMDK_FLAT)
+		run = flat_hole(k, x, at, left);
+	else if (x->type == VMDK_ZERO || at >= k->sparse.size)
+		run = left;
+	else
+		run = vmdk_sparse_hole(&k->sparse, at);
+	return run < left ? run : left;
+}
+
+static bool disk_is_hole(struct disk *k, uint64_t at, uint64_t end)
+{
+	if (end > k->d.size)
+		end = k->d.size;
+	while (at < end) {
+		uint64_t run = hole_at(k, at);
+		if (run == 0)
+			return false;
+		at += run;
+	}
+	return true;
+}
+
+bool vmdk_is_hole(struct vmdk *v, uint64_t at, uint64_t size)
+{
+	for (struct disk *k = v->top; k; k = k->parent)
+		if (!disk_is_hole(k, at, at + size))
+			return false;
+	return true;
 }

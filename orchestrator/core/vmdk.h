@@ -43,6 +43,9 @@ uint64_t vmdk_size(const struct vmdk *v);
 /** Reads size bytes, or fewer (*got) where the disk ends, is cut off or damaged. */
 struct pl_error *vmdk_read(struct vmdk *v, uint64_t at, void *data, size_t size, size_t *got) PL_MUST_USE;
 
+/** True if none of the chain's files has data for the range, as their tables tell: nothing is read of it. */
+bool vmdk_is_hole(struct vmdk *v, uint64_t at, uint64_t size);
+
 /** Is it one of the disk's files? */
 bool vmdk_has_file(const struct vmdk *v, const struct stat *st);
 

@@ -256,3 +256,31 @@ struct pl_error *vmdk_sparse_read(
 		*ret = VMDK_GRAIN_BAD;
 	return e;
 }
+
+/* The directory ends with the file before that table's entry, and before those of all that follow. */
+static bool is_behind_directory(const struct vmdk_sparse *s, uint64_t table)
+{
+	struct stat st;
+
+	return fstat(s->fd, &st) == 0 && s->directory + 4 * table >= (uint64_t)st.st_size;
+}
+
+uint64_t vmdk_sparse_hole(struct vmdk_sparse *s, uint64_t at)
+{
+	uint64_t number = at / s->grain, within = at % s->grain;
+	uint32_t first = (uint32_t)(number % s->entries), i = first;
+	enum vmdk_grain found;
+	struct pl_error *e = fetch_table(s, number / s->entries, &found);
+
+	if (e) {
+		pl_error_free(e);
+		return 0;
+	}
+	if (found == VMDK_GRAIN_BAD && is_behind_directory(s, number / s->entries))
+		return s->size - at;
+	if (found != VMDK_GRAIN_DATA)
+		return (s->entries - first) * s->grain - within;
+	while (i < s->entries && (s->table[i] == 0 || (s->table[i] == 1 && s->has_zero_grains)))
+		i++;
+	return i > first ? (i - first) * s->grain - within : 0;
+}

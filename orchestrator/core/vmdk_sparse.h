@@ -55,4 +55,7 @@ void vmdk_sparse_close(struct vmdk_sparse *s); /* not the fd */
 struct pl_error *vmdk_sparse_read(
 	struct vmdk_sparse *s, uint64_t at, void *data, size_t *size, enum vmdk_grain *ret) PL_MUST_USE;
 
+/** How many bytes from `at` (less than s->size) on it has no grain for; 0: it has one there. */
+uint64_t vmdk_sparse_hole(struct vmdk_sparse *s, uint64_t at);
+
 #endif

@@ -237,6 +237,28 @@ done
 printf 'COWD\001\000\000\000' >"$dir/esx.vmdk"
 check 'a kind of ESX: exit 2' extract 2 "$dir/esx.vmdk"
 
+# Disks that say they have 8 EiB, of which nothing is there behind the image.
+image1 "$dir/image"
+mkdir "$dir/huge" && cp "$dir/image" "$dir/huge/flat"
+zeroes "$dir/piece" $(((whole + 65535) / 65536 * 65536 - whole)) && cat "$dir/image" "$dir/piece" >"$dir/padded"
+# shellcheck disable=SC2046 # a list of numbers
+sparse_file "$dir/huge/sparse" "$dir/padded" $(seq 0 $(($(size "$dir/padded") / 65536 - 1)))
+# Its directory at the file's end, with one table in it: at 56 is where, at 12 the disk's size.
+u64 $(($(size "$dir/huge/sparse") / 512)) >"$dir/entry"
+dd if="$dir/entry" of="$dir/huge/sparse" bs=8 seek=7 conv=notrunc 2>/dev/null
+int 4 2 >>"$dir/huge/sparse"
+u64 18014398509481983 >"$dir/entry"
+dd if="$dir/entry" of="$dir/huge/sparse" bs=4 seek=3 conv=notrunc 2>/dev/null
+for extents in 'RW 18014398509481983 FLAT "flat" 0' 'RW 18014398509481983 SPARSE "sparse"' \
+	"RW $((whole / 512)) FLAT \"flat\" 0\nRW 18014398509400000 ZERO"; do
+	# shellcheck disable=SC2059 # it has a line end in it
+	printf "# Disk DescriptorFile\nCID=1\nparentCID=ffffffff\n$extents\n" >"$dir/huge/disk.vmdk"
+	check "8 EiB, ${extents##* }" extract 0 "$dir/huge/disk.vmdk"
+	check 'its core' cmp "$dir/core" "$dir/o/kernel.core"
+	check 'and the rest, up to the last block that is not zero' \
+		same_range _trailing.bin $((shot_at + shot_size)) $((shot_at + shot_size + 3 * 4096))
+done
+
 # --force in the virtual machine's own folder
 mkdir "$dir/flat" && cp "$dir/right" "$dir/flat/kernel.core"
 printf '# Disk DescriptorFile\nCID=1\nparentCID=ffffffff\nRW 16384 FLAT "kernel.core" 0\n' >"$dir/flat/disk.vmdk"
