@@ -15,6 +15,7 @@ int main(int argc, char **argv)
 		&cmd_nvram,
 		&cmd_report,
 		&cmd_boot_args,
+		&cmd_prune,
 		&cmd_init,
 		&cmd_validate,
 		&cmd_version,

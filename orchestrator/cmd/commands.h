@@ -11,6 +11,7 @@ extern const struct cmd cmd_inspect;
 extern const struct cmd cmd_kdk;
 extern const struct cmd cmd_nvram;
 extern const struct cmd cmd_prepare;
+extern const struct cmd cmd_prune;
 extern const struct cmd cmd_report;
 extern const struct cmd cmd_run;
 extern const struct cmd cmd_runs;

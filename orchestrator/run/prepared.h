@@ -5,7 +5,7 @@
  *     STATE/prepared/DIGEST.json
  *     {"format":1,"digest":"64 hex digits","snapshot":"paniclab-prepared-16 hex digits",
  *      "made":"2026-…Z","at":seconds since 1970,"run":ID,"guest":NAME,"scenario":NAME,
- *      "inputs":{…},"lab":{…},"recipe":{…},
+ *      "inputs":{…},"lab":{…},"recipe":{…},"files":{"lab":PATH,"scenario":PATH},
  *      and of the guest: "args_before","interface","xnu","variant","kernel_installed",
  *      "boot_time","boot_session"}
  *

@@ -48,6 +48,17 @@ static json_t *configuration(const struct run *r, bool of_lab)
 	return ret;
 }
 
+/* Where they are: prune looks whether they still say the same. */
+static json_t *files(const struct run *r)
+{
+	char *lab = realpath(r->lab->path, NULL), *scenario = realpath(r->scenario->path, NULL);
+	json_t *ret = json_pack("{s:s, s:s}", "lab", lab == NULL ? r->lab->path : lab, "scenario",
+		scenario == NULL ? r->scenario->path : scenario);
+	free(lab);
+	free(scenario);
+	return ret;
+}
+
 /* All that a later run, or prune, has to know of it; inputs is taken over. */
 static struct pl_error *make_record(struct run *r, json_t *inputs, json_t **ret)
 {
@@ -56,10 +67,10 @@ static struct pl_error *make_record(struct run *r, json_t *inputs, json_t **ret)
 	struct pl_error *e = prepared_digest(inputs, digest);
 	prepared_name(digest, name);
 	pl_timestamp(at);
-	*ret = json_pack("{s:i, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:O, s:o?, s:o?}", "format", 1, "digest",
-		digest, "snapshot", name, "made", at, "at", (json_int_t)time(NULL), "run", r->id, "guest",
-		r->cfg->name, "scenario", r->scenario->name, "inputs", inputs, "lab", configuration(r, true),
-		"recipe", configuration(r, false));
+	*ret = json_pack("{s:i, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:O, s:o?, s:o?, s:o?}", "format", 1,
+		"digest", digest, "snapshot", name, "made", at, "at", (json_int_t)time(NULL), "run", r->id,
+		"guest", r->cfg->name, "scenario", r->scenario->name, "inputs", inputs, "lab",
+		configuration(r, true), "recipe", configuration(r, false), "files", files(r));
 	json_t *guest = json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:s}", "args_before",
 		r->arm.args_before == NULL ? "" : r->arm.args_before, "interface", f->interface, "xnu",
 		f->xnu, "variant", f->variant, "kernel_installed", r->kernel.installed, "boot_time",
