@@ -108,6 +108,7 @@ void html_panic(struct emit *w, const json_t *doc)
 	}
 	html_facts(w);
 	html_fact(w, "Source", panic, "source");
+	html_fact(w, "Fault address", panic, "fault_address");
 	html_fact(w, "Caller", panic, "caller");
 	html_fact(w, "CPU", panic, "cpu");
 	html_fact(w, "Process", panic, "process");

@@ -72,6 +72,7 @@ static void panic(struct emit *w, const json_t *doc)
 	emit(w, "\n## Why it panicked\n\n");
 	item(w, "Panic", p, "string");
 	item(w, "Source", p, "source");
+	item(w, "Fault address", p, "fault_address");
 	item(w, "Caller", p, "caller");
 	item(w, "CPU", p, "cpu");
 	item(w, "Process", p, "process");

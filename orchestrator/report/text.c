@@ -112,6 +112,7 @@ static void panic(struct emit *w, const json_t *doc)
 		return;
 	}
 	line(w, "", "at ", p, "source");
+	line(w, "", "touched ", p, "fault_address");
 	line(w, "", "caller ", p, "caller");
 	line(w, "", "process ", p, "process");
 	line(w, "", "title ", p, "signature_title");

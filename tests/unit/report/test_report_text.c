@@ -22,6 +22,7 @@ static void says_it_in_this_order(void **state)
 		"As expected: panicker-double-free on sierra, 3m32s (simulated lab)\n"
 		"  panic     \"dtrace: panic action at probe dtrace:::BEGIN (ecb ffffff801a2b3c40)\"\n"
 		"            at /Library/Caches/com.apple.xbs/Sources/dtrace/dtrace-209.50.12/dtrace.c:6432\n"
+		"            touched 0x0000000000000008\n"
 		"            caller 0xffffff7f8e5a1c52\n"
 		"            process dtrace\n"
 		"            signature dtrace-panic-action\n"
