@@ -23,7 +23,8 @@ struct extract {
 	const struct pl_wait *wait;
 	struct extract_input in;
 	struct image_plan plan;
-	int dir; /* -1: none */
+	int dir;   /* -1: none */
+	bool made; /* the folder was not there before */
 	uint64_t room;
 	json_t *doc;
 	json_t *files; /* borrowed from doc */
@@ -59,6 +60,7 @@ static struct pl_error *open_folder(struct extract *x)
 		return pl_error_at(pl_error_hint(pl_error_new(PL_ERR_USAGE, "it exists"),
 					   "name a new folder, or give --force to write into this one"),
 			"%s", o->outdir);
+	x->made = why == 0;
 	x->dir = open(o->outdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (x->dir < 0)
 		return pl_error_at(
@@ -209,6 +211,9 @@ static struct pl_error *write_all(struct extract *x)
 			e = do_part(x, &x->plan.parts[i]);
 	if (!e && !x->options->dry_run)
 		e = write_manifest(x);
+	/* With nothing in it, it would only be in the way of the next try; what has something stays. */
+	if (e && x->made)
+		rmdir(x->options->outdir);
 	return e;
 }
 

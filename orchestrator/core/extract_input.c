@@ -58,6 +58,22 @@ static struct pl_error *read_magic(struct extract_input *in)
 	return e;
 }
 
+static bool is_core(const uint8_t *p, size_t size)
+{
+	return size >= 4 && (memcmp(p, "\xcf\xfa\xed\xfe", 4) == 0 || memcmp(p, "\xce\xfa\xed\xfe", 4) == 0);
+}
+
+static bool holds_core(const struct extract_input *in)
+{
+	uint8_t magic[4];
+	struct pl_error *e = look(in, 0, in->source.size, magic);
+
+	if (!e)
+		return is_core(magic, sizeof magic);
+	pl_error_free(e);
+	return false;
+}
+
 /* Of a whole disk, only the partition for kernel cores is looked at from here on. */
 static struct pl_error *narrow(struct extract_input *in)
 {
@@ -66,6 +82,9 @@ static struct pl_error *narrow(struct extract_input *in)
 
 	if (e)
 		return e;
+	if (!p.table && holds_core(in))
+		return pl_error_hint(pl_error_new(PL_ERR_USAGE, "a core already"),
+			"there is nothing to take apart: a debugger and 'paniclab inspect' read it");
 	if (!p.table)
 		return not_one(in->source.vmdk
 				       ? "a virtual disk that holds neither a core image nor partitions"
@@ -126,11 +145,6 @@ static struct pl_error *peek(const struct extract_input *in, uint8_t plain[PEEK]
 	gz_destroy(gz);
 	free(packed);
 	return e;
-}
-
-static bool is_core(const uint8_t *p, size_t size)
-{
-	return size >= 4 && (memcmp(p, "\xcf\xfa\xed\xfe", 4) == 0 || memcmp(p, "\xce\xfa\xed\xfe", 4) == 0);
 }
 
 static bool is_image(const uint8_t *p, size_t size)

@@ -46,8 +46,17 @@ struct pl_error *inspect_warn(struct inspect *in, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	json_t *list = json_object_get(in->doc, "warnings");
-	return inspect_check(json_array_append_new(list, core_json_text(text, strlen(text))));
+	json_t *list = json_object_get(in->doc, "warnings"), *line = core_json_text(text, strlen(text)),
+	       *said;
+	size_t i;
+
+	/* A kit is asked for kernels, and again for kexts. */
+	json_array_foreach(list, i, said) if (json_equal(said, line))
+	{
+		json_decref(line);
+		return NULL;
+	}
+	return inspect_check(json_array_append_new(list, line));
 }
 
 int inspect_set_version(json_t *doc, const struct kernel_version *v)
@@ -204,6 +213,26 @@ static struct pl_error *inspect_text(struct inspect *in)
 	return e;
 }
 
+struct pl_error *inspect_unpacked(struct inspect *in, int fd, uint64_t size)
+{
+	struct inspect inner = *in;
+	uint8_t *head = malloc(INSPECT_HEAD);
+	struct pl_error *e = NULL;
+
+	if (!head)
+		return pl_error_nomem();
+	inner.fd = fd;
+	inner.bytes = size;
+	inner.head = head;
+	inner.head_size = inspect_read(fd, 0, head, INSPECT_HEAD);
+	if (inspect_is_image(&inner))
+		e = inspect_image(&inner);
+	else if (looks_like_text(&inner))
+		e = inspect_text(&inner);
+	free(head);
+	return e;
+}
+
 static struct pl_error *dispatch(struct inspect *in)
 {
 	uint64_t slice, length;
@@ -233,8 +262,12 @@ static struct pl_error *inspect_open_file(struct inspect *in)
 
 	if (fstat(in->fd, &st) != 0)
 		return pl_error_errno(PL_ERR_LAB, errno, "cannot look at the file");
+	if (S_ISDIR(st.st_mode))
+		return pl_error_hint(pl_error_new(PL_ERR_USAGE, "a folder"),
+			"name a file in it: a kext's is in Contents/MacOS, a dSYM's in "
+			"Contents/Resources/DWARF; 'paniclab kdk check' looks into debug kits");
 	if (!S_ISREG(st.st_mode))
-		return pl_error_new(PL_ERR_USAGE, "not a regular file");
+		return pl_error_hint(pl_error_new(PL_ERR_USAGE, "not a regular file"), "- is standard input");
 	in->bytes = (uint64_t)st.st_size;
 	in->doc = json_object();
 	head = malloc(INSPECT_HEAD);

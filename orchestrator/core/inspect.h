@@ -31,7 +31,7 @@
  * Kinds: "panic-report" is a report file (JSON, or plain with the "*** Panic
  * Report ***" head); any other text with a panic in it, such as a serial log, is
  * a "panic-log". A gzip file is a "gzip-core" when a core is inside or when it
- * breaks off before that can be told.
+ * breaks off before that can be told; else it is what an on-disk core or a panic text in it is.
  *
  * A gzip-core is decompressed into an unnamed file below $TMPDIR (else /tmp), at
  * most INSPECT_GUNZIP_MAX bytes of it: of a bigger core the beginning is looked

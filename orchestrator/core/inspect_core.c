@@ -133,7 +133,9 @@ static struct pl_error *set_gzip(struct inspect *in, const struct gunzip_result 
 	struct pl_error *e = inspect_check(bad);
 	if (!e && in->partial)
 		e = inspect_warn(in,
-			"only the first %llu MiB of the core were looked at: decompress it for the rest",
+			"only the first %llu MiB of the core were looked at: paniclab extract decompresses "
+			"all "
+			"of it",
 			(unsigned long long)(INSPECT_GUNZIP_MAX >> 20));
 	return e;
 }
@@ -150,6 +152,16 @@ static int set_truncated(struct inspect *in, const struct gunzip_result *r)
 	return json_object_set_new(in->doc, "truncated", json_true());
 }
 
+/* No core. */
+static struct pl_error *inspect_other(struct inspect *in, int fd, const struct gunzip_result *r)
+{
+	struct pl_error *e = inspect_unpacked(in, fd, r->bytes_out);
+
+	if (!e && strcmp(json_string_value(json_object_get(in->doc, "kind")), "unknown") == 0)
+		e = inspect_warn(in, "gzip data, but neither a core nor a panic text inside");
+	return e;
+}
+
 static struct pl_error *inspect_inner(struct inspect *in, int fd, const struct gunzip_result *r)
 {
 	static const char kind[] = "gzip-core";
@@ -160,7 +172,7 @@ static struct pl_error *inspect_inner(struct inspect *in, int fd, const struct g
 		bool hopeless = r->status == GUNZIP_OK || r->bytes_out >= 32;
 		pl_error_free(e);
 		if (hopeless)
-			return inspect_warn(in, "gzip data, but no kernel core inside");
+			return inspect_other(in, fd, r);
 		e = inspect_check(json_object_set_new(in->doc, "kind", json_string(kind)));
 	}
 	return e ? e : inspect_check(set_truncated(in, r));

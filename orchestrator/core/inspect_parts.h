@@ -38,6 +38,9 @@ struct pl_error *inspect_gzip(struct inspect *in) PL_MUST_USE;
 struct pl_error *inspect_macho(struct inspect *in, uint64_t offset) PL_MUST_USE;
 struct pl_error *inspect_image(struct inspect *in) PL_MUST_USE;
 
+/** What gzip data held that are no core: an on-disk core or a panic text, else "kind" stays. */
+struct pl_error *inspect_unpacked(struct inspect *in, int fd, uint64_t size) PL_MUST_USE;
+
 /** Sets "memory_map"; after "panic", whose kexts it marks. */
 struct pl_error *inspect_memory_map(
 	struct inspect *in, const struct core_file *c, const struct core_identity *id) PL_MUST_USE;

@@ -297,8 +297,12 @@ head -c 100 "$dir/cut" >"$dir/cut2"
 header1 0 0 4 | dd of="$dir/cut2" conv=notrunc 2>/dev/null
 check 'less than half: exit 2' extract 2 "$dir/cut2"
 check 'how much of it is there' has '100 bytes of 544' "$dir/err"
-check 'something else: exit 2' extract 2 "$dir/core"
-check 'its path is in the message' has "$dir/core: not an on-disk core image" "$dir/err"
+printf 'something else' >"$dir/else"
+check 'something else: exit 2' extract 2 "$dir/else"
+check 'its path is in the message' has "$dir/else: not an on-disk core image" "$dir/err"
+printf '\317\372\355\376\007\000\000\001' >"$dir/macho"
+check 'a core as it is: exit 2' extract 2 "$dir/macho"
+check 'which is said' has "$dir/macho: a core already" "$dir/err"
 check 'nothing was made' gone "$dir/o"
 : >"$dir/empty"
 check 'an empty file: exit 2' extract 2 "$dir/empty"
@@ -338,6 +342,10 @@ cp "$dir/image" "$dir/o/kernel.core"
 check 'the image itself is never replaced: exit 2' run 2 extract --force "$dir/o/kernel.core" "$dir/o"
 check 'it is still there' cmp "$dir/image" "$dir/o/kernel.core"
 check 'a folder that cannot be made: exit 3' run 3 extract "$dir/image" "$dir/no/such"
+full_disk() { # ulimit -f counts blocks of 512 bytes or of 1 KiB
+	(ulimit -f 1 && run 3 extract "$@") && gone "$dir/full"
+}
+check 'nothing could be written: the folder is in nobody'"'"'s way' full_disk --only kernel "$dir/image" "$dir/full"
 check 'one argument: exit 2' run 2 extract "$dir/image"
 check 'help' run 0 extract --help
 

@@ -62,6 +62,15 @@ printf '\377\377' | dd of="$dir/bad.gz" bs=1 seek=$((size - 8)) conv=notrunc 2>/
 gzip -t "$dir/bad.gz" 2>/dev/null && echo "# gzip -t takes the bad file"
 json "$dir/bad.gz"
 check 'a wrong CRC is told' is gzip corrupt
+gzip -c "$dir/log" >"$dir/log.gz"
+json "$dir/log.gz"
+check 'a gzipped log is a log' is kind panic-log
+check 'of that kernel' is build 20G80
+check 'and gzipped' is gzip ok
+gzip -c <"$PANICLAB" | head -c 100000 >"$dir/else.gz"
+json "$dir/else.gz"
+check 'gzip data of something else' is kind unknown
+check 'which is said' has 'neither a core nor a panic text' "$dir/out"
 left() { find "$dir" -name 'paniclab.*' | grep -q .; }
 TMPDIR=$dir json "$dir/core.gz"
 nothing_left() { ! left; }
@@ -85,6 +94,7 @@ check 'an unknown file is a result: exit 0' code 0 "$dir/noise"
 check 'no such file: exit 3' code 3 "$dir/none"
 check 'its path is in the message' has "$dir/none" "$dir/err"
 check 'a folder is misuse: exit 2' code 2 "$dir"
+check 'and says where the files are' has "$dir: a folder: name a file in it" "$dir/err"
 check 'no file named: exit 2' code 2
 check 'two files: exit 2' code 2 "$dir/log" "$dir/log"
 check 'help: exit 0' code 0 --help
