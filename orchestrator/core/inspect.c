@@ -15,6 +15,7 @@
 #include "orchestrator/core/inspect_symbols.h"
 #include "orchestrator/core/macho.h"
 #include "orchestrator/core/panic_text.h"
+#include "orchestrator/core/vmdk.h"
 
 #define WARNING_MAX 1024 /* a path and two UUIDs */
 
@@ -254,6 +255,28 @@ static struct pl_error *dispatch(struct inspect *in)
 	return looks_like_text(in) ? inspect_text(in) : NULL;
 }
 
+static bool has_gpt(const struct inspect *in, size_t sector)
+{
+	return in->head_size >= sector + 8 && memcmp(in->head + sector, "EFI PART", 8) == 0;
+}
+
+/* extract takes these, too. */
+static struct pl_error *warn_of_disk(struct inspect *in)
+{
+	const char *what = NULL;
+
+	if (strcmp(json_string_value(json_object_get(in->doc, "kind")), "unknown") != 0)
+		return NULL;
+	if (vmdk_is_one(in->head, in->head_size))
+		what = "a virtual disk";
+	else if (has_gpt(in, 512) || has_gpt(in, 4096))
+		what = "a disk with partitions";
+	if (!what)
+		return NULL;
+	return inspect_warn(
+		in, "%s: 'paniclab extract' takes the on-disk core out of it, if there is one", what);
+}
+
 static struct pl_error *inspect_open_file(struct inspect *in)
 {
 	struct stat st;
@@ -281,6 +304,8 @@ static struct pl_error *inspect_open_file(struct inspect *in)
 	}
 	if (!e)
 		e = dispatch(in);
+	if (!e)
+		e = warn_of_disk(in);
 	free(head);
 	return e;
 }

@@ -36,6 +36,10 @@ for kind in monolithicSparse monolithicFlat twoGbMaxExtentSparse twoGbMaxExtentF
 	qemu-img convert -q -O vmdk -o subformat=$kind "$dir/raw" "$dir/$kind/disk.vmdk" || exit 1
 	check "$kind" same "$dir/$kind/disk.vmdk"
 done
+inspected() { run 0 inspect "$1" && has 'unknown' "$dir/out" && has "$2: 'paniclab extract' takes" "$dir/out"; }
+check 'inspect says what takes it' inspected "$dir/monolithicSparse/disk.vmdk" 'a virtual disk'
+check '... of a descriptor' inspected "$dir/monolithicFlat/disk.vmdk" 'a virtual disk'
+check '... of the plain disk' inspected "$dir/raw" 'a disk with partitions'
 in_its_folder() { (cd "$dir/monolithicFlat" && rm -rf "$dir/o" && "$PANICLAB" extract -q disk.vmdk "$dir/o" >/dev/null); }
 check 'by its name alone' in_its_folder
 split=$dir/twoGbMaxExtentSparse
