@@ -27,8 +27,9 @@ prelinked=/System/Library/PrelinkedKernels/prelinkedkernel.$variant
 cache=/System/Library/Caches/com.apple.kext.caches/Startup/kernelcache.$variant
 from=$kit/System/Library/Kernels/kernel.$variant
 
+# One line: the last one of several is all that a report shows.
 fail() {
-	printf '%s\n' "$*" >&2
+	printf '%s' "$*" | tr '\n' ' ' >&2
 	exit 1
 }
 

@@ -19,8 +19,9 @@ file=${4-}
 kits=/Library/Developer/KDKs
 volume=$place/volume
 
+# One line: the last one of several is all that a report shows.
 fail() {
-	printf '%s\n' "$*" >&2
+	printf '%s' "$*" | tr '\n' ' ' >&2
 	exit 1
 }
 

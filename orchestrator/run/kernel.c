@@ -45,11 +45,18 @@ const char *kernel_suffix(const struct run *r)
 const char *kernel_script(enum kdk_generation g)
 {
 	switch (g) {
+	case KDK_ROOT_KERNEL:
+		return "kernel-root.sh";
 	case KDK_KEXTCACHE:
+	case KDK_KEXTCACHE_MOUNT:
 		return "kernel-kextcache.sh";
-	default:
-		return NULL;
+	case KDK_KMUTIL_INSTALL:
+	case KDK_KMUTIL_CREATE:
+		return "kernel-kmutil.sh";
+	case KDK_NONE:
+		break;
 	}
+	return NULL;
 }
 
 json_t *kernel_was(const struct guest_output *o)

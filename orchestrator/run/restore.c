@@ -60,15 +60,16 @@ static struct pl_error *undo_one(struct undo *u, json_t *left)
 }
 
 /*
- * A kernel is taken out of the guest with SIP out of the way, as the .nvram has it
- * during the run. While that is not done, the .nvram is not put back.
+ * A kernel is taken out of the guest while it runs, with SIP out of the way, as the
+ * .nvram has it during the run. Until that is done neither is put back.
  */
 static bool held_back(const struct undo *u, bool kernel_stays, json_t *left)
 {
-	if (!kernel_stays || strcmp(u->change->change, "nvram") != 0)
+	const char *change = u->change->change;
+	if (!kernel_stays || (strcmp(change, "nvram") != 0 && strcmp(change, "power") != 0))
 		return false;
 	tell(u->args, u->change, "failed", "not put back while the kernel is in the guest", pl_now());
-	add_left(left, u, undo_find("nvram"), "the .nvram, which is put back after the kernel");
+	add_left(left, u, undo_find(change), change);
 	return true;
 }
 

@@ -31,7 +31,27 @@ static struct pl_error *check_variant(const struct install *in)
 			r->facts.product_version);
 		return pl_error_at(e, "%s", r->cfg->name);
 	}
-	return NULL;
+	bool debug = r->scenario->kernel == KERNEL_DEBUG;
+	if (in->generation == KDK_ROOT_KERNEL ? debug : !(debug && in->generation >= KDK_KMUTIL_INSTALL))
+		return NULL;
+	e = pl_error_new(PL_ERR_USAGE, "the Kernel Debug Kits of macOS %s have no %s kernel",
+		r->facts.product_version, in->variant);
+	return pl_error_hint(pl_error_at(e, "%s", r->cfg->name),
+		debug ? "take `kernel: development` or `kernel: kasan`" : "take `kernel: debug`");
+}
+
+/* What `bless --last-sealed-snapshot` would not bring back. */
+static struct pl_error *check_seal(const struct install *in, const struct guest_output *o)
+{
+	const struct run *r = in->r;
+	const char *sealed = guest_value(o, "sealed");
+	if (in->generation < KDK_KMUTIL_INSTALL || r->scenario->isolation == ISOLATION_SNAPSHOT ||
+		(sealed != NULL && strcmp(sealed, "Yes") == 0))
+		return NULL;
+	struct pl_error *e =
+		pl_error_new(PL_ERR_GUEST, "the guest's system volume is not as Apple sealed it");
+	e = pl_error_why(pl_error_at(e, "%s", r->cfg->name), "it could not be put back as it is");
+	return pl_error_hint(e, "say `isolation: snapshot` in the scenario");
 }
 
 static struct pl_error *script(struct install *in, const char *action, struct guest_output *ret)
@@ -56,6 +76,8 @@ static struct pl_error *note_before(struct install *in)
 	struct run *r = in->r;
 	struct guest_output o = {0};
 	struct pl_error *e = script(in, "plan", &o);
+	if (e == NULL)
+		e = check_seal(in, &o);
 	if (e == NULL) {
 		tell_plan(r, &o);
 		e = run_intent(r, "kernel",

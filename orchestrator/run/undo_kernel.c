@@ -105,41 +105,63 @@ static struct pl_error *kit(struct guest *g, const char *action, const char *pla
 	return e;
 }
 
-static struct pl_error *check(const struct undo *u, const struct guest_output *o)
+static bool is_as_before(const struct undo *u, const struct guest_output *o)
 {
 	json_t *now = kernel_was(o);
 	bool same = json_equal(json_object_get(u->change->before, "was"), now);
 	json_decref(now);
-	if (same)
+	return same;
+}
+
+static struct pl_error *check(const struct undo *u, const struct guest_output *o)
+{
+	if (is_as_before(u, o))
 		return NULL;
 	return pl_error_at(pl_error_new(PL_ERR_RESTORE, "the kernel's files are not what they were"), "%s",
 		u->args->vm->name);
 }
 
-static struct pl_error *undo_script(const struct undo *u, struct guest *g)
+static struct pl_error *script(
+	const struct undo *u, struct guest *g, const char *action, struct guest_output *ret)
 {
 	struct pl_wait w = pl_wait_for(SCRIPT_TIME, NULL);
-	struct guest_output o = {0};
 	const char *name = kernel_script(generation(u));
 	const char *argv[] = {
-		"undo", before_str(u, "generation"), before_str(u, "variant"), before_str(u, "place"), NULL};
+		action, before_str(u, "generation"), before_str(u, "variant"), before_str(u, "place"), NULL};
 	if (name == NULL)
 		return pl_error_new(
 			PL_ERR_RESTORE, "how '%s' is undone is not known", before_str(u, "generation"));
-	struct pl_error *e = guest_script_ok(g, name, argv, true, &w, &o);
+	return guest_script_ok(g, name, argv, true, &w, ret);
+}
+
+/* Which snapshot of the system's volume boots shows when it does. */
+static struct pl_error *boot_sealed(const struct undo *u, struct guest **g, struct guest_output *ret)
+{
+	guest_close(*g);
+	*g = NULL;
+	guest_output_deinit(ret);
+	*ret = (struct guest_output){0};
+	struct pl_error *e = undo_shut_down(u);
+	if (e == NULL)
+		e = drop_suffix(u);
+	if (e == NULL)
+		e = undo_guest_open(u, g);
+	return e != NULL ? e : script(u, *g, "plan", ret);
+}
+
+static struct pl_error *undo_in(const struct undo *u, struct guest **g)
+{
+	const char *place = before_str(u, "place");
+	struct guest_output o = {0};
+	struct pl_error *e = kit(*g, "wait", place);
+	if (e == NULL)
+		e = script(u, *g, "undo", &o);
+	if (e == NULL && generation(u) >= KDK_KMUTIL_INSTALL && !is_as_before(u, &o))
+		e = boot_sealed(u, g, &o);
 	if (e == NULL)
 		e = check(u, &o);
 	guest_output_deinit(&o);
-	return e;
-}
-
-static struct pl_error *undo_in(const struct undo *u, struct guest *g)
-{
-	const char *place = before_str(u, "place");
-	struct pl_error *e = kit(g, "wait", place);
-	if (e == NULL)
-		e = undo_script(u, g);
-	return e != NULL ? e : kit(g, "undo", place);
+	return e != NULL ? e : kit(*g, "undo", place);
 }
 
 struct pl_error *undo_kernel(struct undo *u, char *out)
@@ -148,7 +170,7 @@ struct pl_error *undo_kernel(struct undo *u, char *out)
 	bool was_on = is_on(u);
 	struct pl_error *e = open_guest(u, &g);
 	if (e == NULL)
-		e = undo_in(u, g);
+		e = undo_in(u, &g);
 	guest_close(g);
 	/* Whether it was to be on is another entry's business, which may be undone already. */
 	if (!was_on)
@@ -169,7 +191,19 @@ void undo_kernel_by_hand(const struct undo *u, char *out)
 			generation(u) == KDK_KEXTCACHE ? "" : "mount -uw /; ", variant, variant,
 			generation(u) == KDK_KEXTCACHE ? "" : "; kcditto", before_str(u, "place"));
 		return;
-	default:
-		SAY("in the guest: put back the kernel by what is in %s", before_str(u, "place"));
+	case KDK_ROOT_KERNEL:
+		SAY("in the guest, or from its Recovery on its volume, as root: ditto %s/saved/mach_kernel "
+		    "/mach_kernel; ditto %s/saved/System.kext /System/Library/Extensions/System.kext; touch "
+		    "/System/Library/Extensions",
+			before_str(u, "place"), before_str(u, "place"));
+		return;
+	case KDK_KMUTIL_INSTALL:
+	case KDK_KMUTIL_CREATE:
+		SAY("in the guest, without kcsuffix= in its boot-args and with SIP off, as root: mount the "
+		    "system's volume at a folder M (see `mount`: the device of / without its last sN), bless "
+		    "--mount M --bootefi --last-sealed-snapshot");
+		return;
+	case KDK_NONE:
+		SAY("see %s in the guest", before_str(u, "place"));
 	}
 }

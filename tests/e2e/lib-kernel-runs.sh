@@ -51,3 +51,58 @@ fails() {
 	has "$(cat "$ERR")" "$2" "... and says why"
 	same "... the lab is what it was"
 }
+
+# both_isolations RELEASE VARIANT KERNEL WAY SIP-BITS: a run with each.
+both_isolations() {
+	kernel_lab "$1" "$2"
+	KERNEL=$3
+	for isolation in snapshot none; do
+		scenario_set "s|isolation: .*|isolation: $isolation|"
+		ends_well "$1, isolation $isolation"
+		is "$(field '.kernel.way, .facts.variant' | tr '\n' ' ')" "$4 $2 " "... and the report says how"
+		is "$(field '.sip.during - .sip.before')" "$5" "... of SIP, what that takes"
+	done
+}
+
+# whole_release ...: the same, and kill -9.
+whole_release() {
+	both_isolations "$@"
+	for line in '] kernel:' '] trigger:' 'restored kernel'; do
+		signal_at KILL "$line"
+		killed "$1, kill -9 at '$line'"
+	done
+}
+
+# faulty_lab ISOLATION: 10.12 with a serial console; it is given up soon.
+faulty_lab() {
+	kernel_lab 10.12 development
+	cat >>"$SIMLAB_VMX" <<-EOF
+		serial0.present = "TRUE"
+		serial0.fileType = "file"
+		serial0.fileName = "$WORK/serial.log"
+	EOF
+	lab_set "s|boot_timeout: .*|boot_timeout: 5s|"
+	scenario_set "s|isolation: .*|isolation: $1|"
+	remember
+}
+
+# faulty_boots ISOLATION: the new kernel does not come up.
+faulty_boots() {
+	fault boot-panic
+	fails 3 "does not come back with the development kernel" "isolation $1: the new kernel panics at boot"
+	has "$(cat "$ERR")" "its console said: panic(cpu" "... and why"
+	fault clear kernel-hang
+	fails 3 "does not come back with the development kernel" "isolation $1: it hangs"
+	fault clear
+}
+
+# killed_at LINE...: kill -9 there, and SIGINT while the kernel is installed.
+killed_at() {
+	for line; do
+		signal_at KILL "$line"
+		killed "kill -9 at '$line'"
+	done
+	signal_at INT '] kernel:'
+	is "$SIGNALLED $STATUS" "0 130" "SIGINT"
+	same "... the lab is what it was"
+}

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -78,6 +79,7 @@ void macos_kcditto(struct sim *s, struct call *c)
 	struct pl_error *e = pl_fs_remove_tree(TO);
 	if (e == NULL)
 		e = pl_fs_mkdirs(TO);
+	chmod(TO, 0755);
 	DIR *d = opendir(SIM_DISK "/" PRELINKED);
 	for (struct dirent *f; d != NULL && e == NULL && (f = readdir(d)) != NULL;) {
 		char from[PATH_MAX];
