@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/utf8.h"
 #include "base/wait.h"
 
 struct pl_error *pl_strdup(const char *s, char **ret)
@@ -37,23 +38,11 @@ struct pl_error *pl_asprintf(char **ret, const char *fmt, ...)
  */
 static size_t printable(const unsigned char *p, size_t left)
 {
-	if (p[0] < 0x80)
-		return p[0] >= 0x20 && p[0] != 0x7f;
-	size_t n = p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 0;
-	if (n == 0 || p[0] >= 0xf5 || n > left)
-		return 0;
-	uint32_t c = p[0] & (0x7fU >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3fU);
-	}
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || c < 0xa0)
-		return 0;
-	if ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x2028 || c == 0x2029)
-		return 0;
-	return n;
+	uint32_t c;
+	size_t n = pl_utf8_decode(p, left, &c);
+	bool control = c < 0x20 || (c >= 0x7f && c < 0xa0);
+	bool direction = (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+	return control || direction || c == 0x2028 || c == 0x2029 ? 0 : n;
 }
 
 /* The escaped form of the character at p: *size bytes in out, from *step bytes. */

@@ -7,22 +7,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fs.h"
+#include "base/grow.h"
 #include "base/text.h"
 
 size_t core_file_pread(const struct core_file *c, uint64_t offset, void *data, size_t size)
 {
-	size_t done = 0;
+	size_t got;
 
-	while (done < size && offset < c->bytes) {
-		ssize_t n = pread(c->fd, (uint8_t *)data + done, size - done, (off_t)offset);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		done += (size_t)n;
-		offset += (uint64_t)n;
-	}
-	return done;
+	if (offset >= c->bytes)
+		return 0;
+	pl_error_free(pl_fs_read_at(c->fd, offset, data, size, &got));
+	return got;
 }
 
 /* What a segment really has in the file; false when it has nothing to offer. */
@@ -44,14 +40,6 @@ static bool settle(struct core_file *c, const struct macho_segment *s, struct co
 	return true;
 }
 
-/* Room for one more; NULL without memory, and the old array stands. */
-static void *grow(void *array, size_t count, size_t element)
-{
-	if (count & (count - 1)) /* full only at 0 and at powers of two */
-		return array;
-	return realloc(array, (count ? count * 2 : 1) * element);
-}
-
 static struct pl_error *add_segment(struct core_file *c, const struct macho_cmd *cmd)
 {
 	struct macho_segment s;
@@ -59,7 +47,7 @@ static struct pl_error *add_segment(struct core_file *c, const struct macho_cmd 
 
 	if (!macho_segment_decode(*cmd, &s) || !settle(c, &s, &settled))
 		return NULL;
-	void *grown = grow(c->segments, c->segment_count, sizeof *c->segments);
+	void *grown = pl_grow(c->segments, c->segment_count, sizeof *c->segments);
 	if (!grown)
 		return pl_error_nomem();
 	c->segments = grown;
@@ -73,7 +61,7 @@ static struct pl_error *add_thread(struct core_file *c, const struct macho_cmd *
 
 	if (c->thread_count >= CORE_THREADS_MAX || !macho_thread_decode(*cmd, c->header.cpu_type, &t))
 		return NULL;
-	void *grown = grow(c->threads, c->thread_count, sizeof *c->threads);
+	void *grown = pl_grow(c->threads, c->thread_count, sizeof *c->threads);
 	if (!grown)
 		return pl_error_nomem();
 	c->threads = grown;
@@ -87,7 +75,7 @@ static struct pl_error *add_note(struct core_file *c, const struct macho_cmd *cm
 
 	if (c->note_count >= CORE_NOTES_MAX || !macho_note_decode(*cmd, &n))
 		return NULL;
-	void *grown = grow(c->notes, c->note_count, sizeof *c->notes);
+	void *grown = pl_grow(c->notes, c->note_count, sizeof *c->notes);
 	if (!grown)
 		return pl_error_nomem();
 	c->notes = grown;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/grow.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "orchestrator/core/folder.h"
@@ -146,7 +147,7 @@ static struct pl_error *add_kext(
 	struct make *m, char *path, char *dsym, const struct macho_part *part, uint64_t start)
 {
 	struct debugger_session *s = m->out;
-	struct debugger_kext *more = realloc(s->kexts, (s->kext_count + 1) * sizeof *more);
+	struct debugger_kext *more = pl_grow(s->kexts, s->kext_count, sizeof *more);
 
 	if (!more) {
 		free(path);

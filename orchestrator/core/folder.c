@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/grow.h"
 #include "base/text.h"
 
 static int by_bytes(const void *a, const void *b)
@@ -13,16 +14,13 @@ static int by_bytes(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static struct pl_error *add(struct folder *f, size_t *room, const char *name)
+static struct pl_error *add(struct folder *f, const char *name)
 {
-	if (f->count == *room) {
-		size_t more = *room ? *room * 2 : 64;
-		char **names = realloc(f->names, more * sizeof *names);
-		if (!names)
-			return pl_error_nomem();
-		f->names = names;
-		*room = more;
-	}
+	void *grown = pl_grow(f->names, f->count, sizeof *f->names);
+
+	if (!grown)
+		return pl_error_nomem();
+	f->names = grown;
 	struct pl_error *e = pl_strdup(name, &f->names[f->count]);
 	if (!e)
 		f->count++;
@@ -33,7 +31,6 @@ struct pl_error *folder_list(const char *path, size_t max, struct folder *ret)
 {
 	const struct dirent *entry;
 	struct pl_error *e = NULL;
-	size_t room = 0;
 
 	memset(ret, 0, sizeof *ret);
 	DIR *d = opendir(path);
@@ -44,7 +41,7 @@ struct pl_error *folder_list(const char *path, size_t max, struct folder *ret)
 			continue;
 		ret->cut = ret->count == max;
 		if (!ret->cut)
-			e = add(ret, &room, entry->d_name);
+			e = add(ret, entry->d_name);
 	}
 	closedir(d);
 	if (e)

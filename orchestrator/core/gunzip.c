@@ -59,25 +59,16 @@ static void verdict(struct decoder *d, enum gunzip_status status, const char *de
 
 static struct pl_error *refill(struct decoder *d)
 {
-	size_t got = 0;
+	size_t want = d->end - d->pos < IN_SIZE ? (size_t)(d->end - d->pos) : IN_SIZE, got = 0;
 	struct pl_error *e = pl_wait_check(d->wait);
+
+	if (!e)
+		e = pl_fs_read_at(d->in_fd, d->pos, d->in, want, &got);
 	if (e)
 		return e;
-	while (got < IN_SIZE && d->pos < d->end) {
-		uint64_t want = d->end - d->pos;
-		if (want > IN_SIZE - got)
-			want = IN_SIZE - got;
-		ssize_t n = pread(d->in_fd, d->in + got, (size_t)want, (off_t)d->pos);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return pl_error_errno(
-				PL_ERR_LAB, errno, "cannot read at offset %llu", (unsigned long long)d->pos);
-		if (n == 0)
-			d->end = d->pos;
-		got += (size_t)n;
-		d->pos += (uint64_t)n;
-	}
+	d->pos += got;
+	if (got < want)
+		d->end = d->pos;
 	d->io.in = d->in;
 	d->io.in_left = got;
 	return NULL;

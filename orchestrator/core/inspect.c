@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "orchestrator/core/core_json.h"
 #include "orchestrator/core/inspect_parts.h"
 #include "orchestrator/core/inspect_symbols.h"
@@ -21,17 +22,10 @@
 
 size_t inspect_read(int fd, uint64_t offset, void *data, size_t size)
 {
-	size_t done = 0;
+	size_t got;
 
-	while (done < size && offset <= (uint64_t)INT64_MAX - size) {
-		ssize_t n = pread(fd, (uint8_t *)data + done, size - done, (off_t)(offset + done));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		done += (size_t)n;
-	}
-	return done;
+	pl_error_free(pl_fs_read_at(fd, offset, data, size, &got));
+	return got;
 }
 
 struct pl_error *inspect_check(int bad)

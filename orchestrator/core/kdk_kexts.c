@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/grow.h"
 #include "base/text.h"
 #include "orchestrator/core/folder.h"
 #include "orchestrator/core/kdk.h"
@@ -13,18 +14,6 @@ static bool is_own_folder(const char *path)
 {
 	struct stat st;
 	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-static struct pl_error *grow(struct kdk *k)
-{
-	if ((k->kext_count & (k->kext_count - 1)) != 0 && k->kext_count > 0)
-		return NULL;
-	size_t room = k->kext_count ? k->kext_count * 2 : 1;
-	struct kdk_kext *more = realloc(k->kexts, room * sizeof *more);
-	if (!more)
-		return pl_error_nomem();
-	k->kexts = more;
-	return NULL;
 }
 
 /* Name of the executable from Info.plist; a name with a slash is not one. */
@@ -69,12 +58,13 @@ static struct pl_error *add_kext(struct kdk *k, const char *bundle, int depth, c
 		k->cut = true;
 		return NULL;
 	}
-	struct pl_error *e = grow(k);
-	if (e)
-		return e;
+	void *grown = pl_grow(k->kexts, k->kext_count, sizeof *k->kexts);
+	if (!grown)
+		return pl_error_nomem();
+	k->kexts = grown;
 	struct kdk_kext *x = &k->kexts[k->kext_count];
 	memset(x, 0, sizeof *x);
-	e = pl_strdup(bundle, &x->bundle);
+	struct pl_error *e = pl_strdup(bundle, &x->bundle);
 	if (e)
 		return e;
 	k->kext_count++;

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+#include "base/utf8.h"
+
 #define PREFIX_MAX 64 /* of a time stamp before each line */
 
 static const char *skip_space(const char *p, const char *end)
@@ -67,30 +70,41 @@ static int32_t hex4(const char *p, const char *end)
 {
 	int32_t v = 0;
 
-	if (end - p < 4)
-		return -1;
 	for (int i = 0; i < 4; i++) {
-		unsigned char c = (unsigned char)p[i];
-		if (!isxdigit(c))
+		int digit = p + i < end ? pl_hex_digit(p[i]) : -1;
+		if (digit < 0)
 			return -1;
-		v = v * 16 + (isdigit(c) ? c - '0' : tolower(c) - 'a' + 10);
+		v = v * 16 + digit;
 	}
 	return v;
 }
 
-static char *put_utf8(char *out, uint32_t c)
+/* The code unit of "\uD83D" at p, which is behind its backslash; -1 for anything else. */
+static int32_t code_unit(const char *p, const char *end)
 {
-	if (c < 0x80) {
-		*out++ = (char)c;
-	} else if (c < 0x800) {
-		*out++ = (char)(0xc0 | c >> 6);
-		*out++ = (char)(0x80 | (c & 0x3f));
-	} else {
-		*out++ = (char)(0xe0 | c >> 12);
-		*out++ = (char)(0x80 | (c >> 6 & 0x3f));
-		*out++ = (char)(0x80 | (c & 0x3f));
+	return p < end && *p == 'u' ? hex4(p + 1, end) : -1;
+}
+
+/* "uD83D\uDE00" is one character by two units (RFC 8259, 7); a half of it alone is none. */
+static const char *unescape_unit(const char *p, const char *end, char **out)
+{
+	uint32_t c = (uint32_t)code_unit(p, end);
+	const char *behind = p + 5;
+	int32_t low = c >= 0xd800 && c < 0xdc00 && behind < end && *behind == '\\'
+			      ? code_unit(behind + 1, end)
+			      : -1;
+
+	if (low >= 0xdc00 && low < 0xe000) {
+		c = 0x10000 + ((c - 0xd800) << 10) + ((uint32_t)low - 0xdc00);
+		behind += 6;
 	}
-	return out;
+	char bytes[4];
+	size_t n = pl_utf8_encode(c, bytes);
+	if (n == 0)
+		n = pl_utf8_encode(PL_UTF8_REPLACEMENT, bytes);
+	memcpy(*out, bytes, n);
+	*out += n;
+	return behind;
 }
 
 /* One escape behind its backslash; never writes more bytes than it reads. */
@@ -99,10 +113,8 @@ static const char *unescape(const char *p, const char *end, char **out)
 	static const char from[] = "nrtbf", to[] = "\n\r\t\b\f";
 	const char *known = *p ? strchr(from, *p) : NULL;
 
-	if (*p == 'u' && hex4(p + 1, end) > 0) {
-		*out = put_utf8(*out, (uint32_t)hex4(p + 1, end));
-		return p + 5;
-	}
+	if (code_unit(p, end) > 0)
+		return unescape_unit(p, end, out);
 	*(*out)++ = known ? to[known - from] : *p;
 	return p + 1;
 }

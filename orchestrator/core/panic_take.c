@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/text.h"
 #include "orchestrator/core/kernel_version.h"
 #include "orchestrator/core/panic_labels.h"
@@ -50,14 +51,6 @@ static struct pl_error *keep_kext(char **field, struct panic_piece value)
 	free(name);
 	free(all);
 	return e;
-}
-
-/* Room for one more at powers of two; NULL without memory. */
-static void *grow(void *array, size_t count, size_t element)
-{
-	if (count & (count - 1))
-		return array;
-	return realloc(array, (count ? count * 2 : 1) * element);
 }
 
 /* "Process name corresponding to current thread (0xffffff...): NAME" */
@@ -171,7 +164,7 @@ static void note_unknown(struct panic_parser *p, struct panic_piece line)
 	t->lines_unknown++;
 	if (t->not_understood_count == PANIC_LINES_MAX)
 		return;
-	void *grown = grow(t->not_understood, t->not_understood_count, sizeof *t->not_understood);
+	void *grown = pl_grow(t->not_understood, t->not_understood_count, sizeof *t->not_understood);
 	if (!grown)
 		return;
 	t->not_understood = grown;
@@ -271,7 +264,7 @@ static struct pl_error *take_frame(struct panic_parser *p, struct panic_piece li
 		panic_frame_deinit(&f);
 		return e;
 	}
-	void *grown = grow(t->frames, t->frame_count, sizeof f);
+	void *grown = pl_grow(t->frames, t->frame_count, sizeof f);
 	if (!grown) {
 		panic_frame_deinit(&f);
 		return pl_error_nomem();
@@ -284,7 +277,7 @@ static struct pl_error *take_frame(struct panic_parser *p, struct panic_piece li
 static struct pl_error *add_kext(
 	struct panic_parser *p, struct panic_kext **list, size_t *count, struct panic_kext *k)
 {
-	void *grown = *count < PANIC_KEXTS_MAX ? grow(*list, *count, sizeof *k) : NULL;
+	void *grown = *count < PANIC_KEXTS_MAX ? pl_grow(*list, *count, sizeof *k) : NULL;
 
 	if (!grown) {
 		panic_kext_deinit(k);
@@ -345,7 +338,8 @@ static struct pl_error *take_loaded(struct panic_parser *p, struct panic_piece l
 
 	if (e || !*is)
 		return e;
-	void *grown = t->loaded_count < PANIC_KEXTS_MAX ? grow(t->loaded, t->loaded_count, sizeof l) : NULL;
+	void *grown =
+		t->loaded_count < PANIC_KEXTS_MAX ? pl_grow(t->loaded, t->loaded_count, sizeof l) : NULL;
 	if (!grown) {
 		free(l.id);
 		free(l.version);

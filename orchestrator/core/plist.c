@@ -6,6 +6,7 @@
 
 #include "base/fs.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "orchestrator/core/folder.h"
 
 struct scan {
@@ -74,23 +75,6 @@ static struct tag next_tag(struct scan *s)
 	return t;
 }
 
-/* UTF-8 of a code point; the count of bytes, 0 for what is none. */
-static size_t put_utf8(uint32_t c, char out[static 4])
-{
-	if (c == 0 || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	if (c < 0x80) {
-		out[0] = (char)c;
-		return 1;
-	}
-	size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-	static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-	for (size_t i = n; i-- > 1; c >>= 6)
-		out[i] = (char)(0x80 | (c & 0x3f));
-	out[0] = (char)(lead[n] | c);
-	return n;
-}
-
 /* The character of "&name;", its source's length in *used; 0 bytes: not an entity. */
 static size_t entity(const char *p, size_t left, char out[static 4], size_t *used)
 {
@@ -117,7 +101,7 @@ static size_t entity(const char *p, size_t left, char out[static 4], size_t *use
 	bool hex = name[1] == 'x';
 	char *end;
 	unsigned long c = strtoul(name + (hex ? 2 : 1), &end, hex ? 16 : 10);
-	return *end == '\0' && c <= 0x10ffff ? put_utf8((uint32_t)c, out) : 0;
+	return *end == '\0' && c > 0 && c <= 0x10ffff ? pl_utf8_encode((uint32_t)c, out) : 0;
 }
 
 /* The text up to the next tag into value, "" when it does not fit or holds a NUL. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/grow.h"
 #include "base/text.h"
 #include "orchestrator/core/dsym.h"
 #include "orchestrator/core/folder.h"
@@ -83,12 +84,10 @@ static struct pl_error *add(struct symbol_file *f, const struct macho_part *p, u
 {
 	if (f->count == SYMBOL_MEMBERS_MAX)
 		return NULL;
-	if ((f->count & (f->count - 1)) == 0) {
-		void *grown = realloc(f->members, (f->count ? f->count * 2 : 1) * sizeof *f->members);
-		if (!grown)
-			return pl_error_nomem();
-		f->members = grown;
-	}
+	void *grown = pl_grow(f->members, f->count, sizeof *f->members);
+	if (!grown)
+		return pl_error_nomem();
+	f->members = grown;
 	struct symbol_member *m = &f->members[f->count++];
 	*m = (struct symbol_member){.header = p->offset, .linkedit = linkedit, .dwarf = p->dwarf};
 	memcpy(m->uuid, p->uuid, sizeof m->uuid);

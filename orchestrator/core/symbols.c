@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/text.h"
 #include "orchestrator/core/kdk.h"
 #include "orchestrator/core/symbol_file.h"
@@ -24,12 +25,11 @@ void symbols_deinit(struct symbols *s)
 struct pl_error *symbols_add(struct symbols *s, const char *name, const char *uuid, const uint64_t *start,
 	uint64_t size, struct symbol_image **ret)
 {
-	if ((s->count & (s->count - 1)) == 0) {
-		void *grown = realloc(s->images, (s->count ? s->count * 2 : 1) * sizeof *s->images);
-		if (!grown)
-			return pl_error_nomem();
-		s->images = grown;
-	}
+	void *grown = pl_grow(s->images, s->count, sizeof *s->images);
+
+	if (!grown)
+		return pl_error_nomem();
+	s->images = grown;
 	struct symbol_image *i = &s->images[s->count];
 	*i = (struct symbol_image){.kernel = strcmp(name, SYMBOLS_KERNEL) == 0, .size = size};
 	struct pl_error *e = pl_strdup(name, &i->name);

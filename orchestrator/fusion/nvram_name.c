@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/utf8.h"
 
 const uint8_t nvram_apple_guid[16] = {
 	0x10, 0x61, 0x43, 0x7c, 0x2a, 0xab, 0xbb, 0x4b, 0xa8, 0x80, 0xfe, 0x41, 0x99, 0x5c, 0x9f, 0x82};
@@ -97,19 +98,6 @@ static bool is_low(uint32_t c)
 	return c >= 0xdc00 && c < 0xe000;
 }
 
-static char *put_utf8(char *out, uint32_t c)
-{
-	if (c < 0x80) {
-		*out++ = (char)c;
-		return out;
-	}
-	int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-	*out++ = (char)(0xff00U >> (more + 1) | c >> 6 * more);
-	while (more-- > 0)
-		*out++ = (char)(0x80 | (c >> 6 * more & 0x3f));
-	return out;
-}
-
 struct pl_error *nvram_name_decode(const uint8_t *bytes, size_t size, char **ret, bool *plain, bool *nul)
 {
 	size_t count = size / 2;
@@ -131,25 +119,15 @@ struct pl_error *nvram_name_decode(const uint8_t *bytes, size_t size, char **ret
 			c = 0x10000 + ((c - 0xd800) << 10) + (unit(bytes, ++i) - 0xdc00);
 		} else if (is_high(c) || is_low(c)) {
 			*plain = false;
-			c = 0xfffd;
+			c = PL_UTF8_REPLACEMENT;
 		}
-		out = put_utf8(out, c);
+		char utf8[4];
+		size_t n = pl_utf8_encode(c, utf8);
+		memcpy(out, utf8, n);
+		out += n;
 	}
 	*out = '\0';
 	return NULL;
-}
-
-/* The character at *p, which moves behind it; the text is valid UTF-8. */
-static uint32_t take_utf8(const unsigned char **p)
-{
-	uint32_t c = *(*p)++;
-	int more = c < 0x80 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
-
-	if (more)
-		c &= 0x3fU >> more;
-	while (more-- > 0)
-		c = c << 6 | (*(*p)++ & 0x3fU);
-	return c;
 }
 
 static struct pl_error *put_unit(uint32_t c, struct pl_buf *out)
@@ -161,11 +139,18 @@ static struct pl_error *put_unit(uint32_t c, struct pl_buf *out)
 
 struct pl_error *nvram_name_encode(const char *name, bool nul, struct pl_buf *out)
 {
-	const unsigned char *p = (const unsigned char *)name;
+	size_t left = strlen(name);
 	struct pl_error *e = NULL;
 
-	while (!e && *p) {
-		uint32_t c = take_utf8(&p);
+	while (!e && left > 0) {
+		uint32_t c;
+		size_t n = pl_utf8_decode(name, left, &c);
+		if (n == 0) {
+			n = 1;
+			c = PL_UTF8_REPLACEMENT;
+		}
+		name += n;
+		left -= n;
 		if (c >= 0x10000)
 			e = put_unit(0xd800 + ((c - 0x10000) >> 10), out);
 		if (!e)

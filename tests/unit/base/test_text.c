@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "base/wait.h"
 
 static void test_escape(void **state)
@@ -120,6 +121,38 @@ static void test_hex_digit(void **state)
 	assert_int_equal(pl_hex_digit('\0'), -1);
 }
 
+/* First and last of each length, and what RFC 3629 takes out. */
+static void test_utf8(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *bytes;
+		uint32_t c;
+		size_t n;
+	} good[] = {{"\x7f", 0x7f, 1}, {"\xc2\x80", 0x80, 2}, {"\xdf\xbf", 0x7ff, 2},
+		{"\xe0\xa0\x80", 0x800, 3}, {"\xed\x9f\xbf", 0xd7ff, 3}, {"\xee\x80\x80", 0xe000, 3},
+		{"\xef\xbf\xbf", 0xffff, 3}, {"\xf0\x90\x80\x80", 0x10000, 4},
+		{"\xf4\x8f\xbf\xbf", 0x10ffff, 4}};
+	static const char *const bad[] = {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf",
+		"\xed\xa0\x80", "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
+		"\xff", "\xc2 ", "\xe2\x82 ", "\xf0\x9f\x98 "};
+	char out[4];
+	uint32_t c;
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		assert_int_equal(pl_utf8_decode(good[i].bytes, 4, &c), good[i].n);
+		assert_int_equal(c, good[i].c);
+		assert_int_equal(pl_utf8_encode(good[i].c, out), good[i].n);
+		assert_memory_equal(out, good[i].bytes, good[i].n);
+		for (size_t left = 1; left < good[i].n; left++)
+			assert_int_equal(pl_utf8_decode(good[i].bytes, left, &c), 0);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_int_equal(pl_utf8_decode(bad[i], strlen(bad[i]), &c), 0);
+	assert_int_equal(pl_utf8_encode(0xd800, out), 0);
+	assert_int_equal(pl_utf8_encode(0xdfff, out), 0);
+	assert_int_equal(pl_utf8_encode(0x110000, out), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -130,6 +163,7 @@ int main(void)
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_formats),
 		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_utf8),
 	};
 	return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }

@@ -145,7 +145,7 @@ static void describes_a_gzipped_core(void **state)
 	look(gz, gzip_bytes("just a text that was compressed, not a core", 43, gz, sizeof gz));
 	assert_string_equal(text("kind"), "unknown");
 	assert_string_equal(text("gzip"), "ok");
-	assert_true(warns("no kernel core"));
+	assert_true(warns("neither a core nor a panic text"));
 }
 
 static void tells_logs_from_reports(void **state)

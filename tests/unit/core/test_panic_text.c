@@ -382,6 +382,16 @@ static void waits_for_nothing_from_before(void **state)
 	assert_int_equal(p.dependency_count, 0);
 }
 
+/* RFC 8259, 7: U+1F600 by its two halves; one of them alone is no character. */
+static void reads_escapes_of_json(void **state)
+{
+	(void)state;
+	parse("{\"macOSPanicString\":\"panic(cpu 0 caller 0x1): "
+	      "\\\"\\ud83d\\ude00 \\ud83d \\ude00 \\ud83d\\u0041 \\ud83dx\\\"@a.c:1\\n\"}");
+	assert_string_equal(p.string, "\xf0\x9f\x98\x80 \xef\xbf\xbd \xef\xbf\xbd \xef\xbf\xbd"
+				      "A \xef\xbf\xbdx");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_teardown(f, done)
@@ -402,6 +412,7 @@ int main(void)
 		T(limits_what_it_keeps),
 		T(makes_the_contract_s_json),
 		T(waits_for_nothing_from_before),
+		T(reads_escapes_of_json),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
