@@ -16,10 +16,44 @@ static const struct cmd_option options[] = {
 	{NULL, 0, NULL, NULL},
 };
 
+/* What is under way, for those who watch: a live line on a terminal, or one now and then where there is none.
+ */
+struct watch {
+	struct cmd_env *env;
+	int64_t printed; /* when the last line was */
+};
+
 static void begins(void *arg, const char *path)
 {
-	struct cmd_env *env = arg;
-	pl_log(&env->log, PL_LOG_INFO, "writing %s", path);
+	struct watch *w = arg;
+	w->printed = pl_now();
+	pl_log(&w->env->log, PL_LOG_INFO, "writing %s", path);
+}
+
+static void reads(void *arg, const char *path, uint64_t done, uint64_t of)
+{
+	struct watch *w = arg;
+	char shown[128], so_far[32], all[32];
+	int64_t now = pl_now();
+
+	if (now - w->printed < (w->env->terminal ? PL_SECOND / 10 : 5 * PL_SECOND))
+		return;
+	w->printed = now;
+	pl_escape_str(path, shown, sizeof shown);
+	pl_format_size(done, so_far, sizeof so_far);
+	pl_format_size(of, all, sizeof all);
+	if (w->env->terminal)
+		fprintf(w->env->err, "\r\033[K%s: %s of %s read", shown, so_far, all);
+	else
+		pl_log(&w->env->log, PL_LOG_INFO, "%s: %s of %s read", shown, so_far, all);
+	fflush(w->env->err);
+}
+
+/* Results may go to the same terminal. */
+static void end_line(const struct cmd_env *env)
+{
+	if (env->terminal)
+		fputs("\r\033[K", env->err);
 }
 
 static void print_part(FILE *out, const json_t *f)
@@ -98,9 +132,12 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 	struct pl_error *e = read_options(env, in, &o);
 	if (e)
 		return e;
+	struct watch watch = {.env = env};
 	o.begins = begins;
-	o.arg = env;
+	o.reads = reads;
+	o.arg = &watch;
 	e = extract_image(&o, &wait, &doc, &whole);
+	end_line(env);
 	if (e)
 		return e;
 	tell(env, doc);

@@ -130,6 +130,19 @@ static struct pl_error *list_part(
 	return bad ? pl_error_nomem() : NULL;
 }
 
+struct watched {
+	const struct extract_options *options;
+	const char *path;
+};
+
+static void reads(void *arg, uint64_t done, uint64_t of)
+{
+	const struct watched *w = arg;
+
+	if (w->options->reads)
+		w->options->reads(w->options->arg, w->path, done, of);
+}
+
 static struct pl_error *write_draft(
 	const struct extract *x, const struct image_part *part, struct part_result *r)
 {
@@ -138,7 +151,8 @@ static struct pl_error *write_draft(
 
 	if (e)
 		return e;
-	e = part_write(&x->in.source, part, fd, x->room, x->wait, r);
+	struct watched watched = {x->options, part->path};
+	e = part_write(&x->in.source, part, fd, x->room, x->wait, &(struct part_watch){reads, &watched}, r);
 	if (close(fd) < 0 && !e)
 		e = pl_error_errno(PL_ERR_LAB, errno, "cannot close it");
 	if (!e)

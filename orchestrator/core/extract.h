@@ -45,6 +45,8 @@ struct extract_options {
 	bool dry_run;       /* writes nothing; files have neither bytes, sha256 nor status */
 	/** Called before each part is written; may be NULL. */
 	void (*begins)(void *arg, const char *path);
+	/** Called while it is written; may be NULL: part_watch. */
+	void (*reads)(void *arg, const char *path, uint64_t done, uint64_t of);
 	void *arg;
 };
 

@@ -14,6 +14,15 @@ const char *part_status_name(enum part_status status)
 	return names[status];
 }
 
+/* A header may claim more than the image has. */
+static void tell(const struct part_io *io)
+{
+	uint64_t end = io->end < io->source->size ? io->end : io->source->size;
+
+	if (io->watch && io->pos <= end)
+		io->watch->reads(io->watch->arg, io->pos - io->begin, end - io->begin);
+}
+
 struct pl_error *part_fill(struct part_io *io)
 {
 	if (io->in_left > 0 || io->pos >= io->end)
@@ -30,6 +39,7 @@ struct pl_error *part_fill(struct part_io *io)
 		io->cut = true;
 		io->end = io->pos;
 	}
+	tell(io);
 	return NULL;
 }
 
@@ -174,10 +184,12 @@ static void conclude(struct part_io *io, const struct image_part *part)
 }
 
 struct pl_error *part_write(const struct image_source *source, const struct image_part *part, int fd,
-	uint64_t max, const struct pl_wait *w, struct part_result *ret)
+	uint64_t max, const struct pl_wait *w, const struct part_watch *watch, struct part_result *ret)
 {
 	struct part_io io = {.source = source,
 		.wait = w,
+		.watch = watch,
+		.begin = part->begin,
 		.pos = part->begin,
 		.end = part->end,
 		.window = malloc(PART_WINDOW),

@@ -34,8 +34,18 @@ struct part_result {
 
 const char *part_status_name(enum part_status status);
 
-/** Writes the part into fd, an empty regular file, at most max bytes, and flushes it to disk. */
+/* Who is told how far a part is: done bytes of its range, of `of` that the image has of it, are read. */
+struct part_watch {
+	void (*reads)(void *arg, uint64_t done, uint64_t of);
+	void *arg;
+};
+
+/**
+ * Writes the part into fd, an empty regular file, at most max bytes, and flushes it to disk. watch may be
+ * NULL; it is called many times a second.
+ */
 struct pl_error *part_write(const struct image_source *source, const struct image_part *part, int fd,
-	uint64_t max, const struct pl_wait *w, struct part_result *ret) PL_MUST_USE;
+	uint64_t max, const struct pl_wait *w, const struct part_watch *watch,
+	struct part_result *ret) PL_MUST_USE;
 
 #endif

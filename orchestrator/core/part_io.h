@@ -14,6 +14,8 @@
 struct part_io {
 	const struct image_source *source;
 	const struct pl_wait *wait;
+	const struct part_watch *watch; /* or NULL */
+	uint64_t begin;
 	uint64_t pos; /* next offset of the image to read */
 	uint64_t end;
 	bool cut; /* the image ended before `end` */

@@ -346,6 +346,12 @@ full_disk() { # ulimit -f counts blocks of 512 bytes or of 1 KiB
 	(ulimit -f 1 && run 3 extract "$@") && gone "$dir/full"
 }
 check 'nothing could be written: the folder is in nobody'"'"'s way' full_disk --only kernel "$dir/image" "$dir/full"
+# On a terminal the live line is gone before the results come.
+on_a_terminal() {
+	script -qec "'$PANICLAB' extract --only kernel '$dir/image' '$dir/live'" /dev/null >"$dir/out" </dev/null &&
+		tr -d '\r\n' <"$dir/out" | grep -qF "$(printf '\033[K')$dir/live: an on-disk core"
+}
+if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then check 'on a terminal' on_a_terminal; fi
 check 'one argument: exit 2' run 2 extract "$dir/image"
 check 'help' run 0 extract --help
 

@@ -30,6 +30,17 @@ static int unnamed(void)
 	return fd;
 }
 
+struct told {
+	uint64_t done;
+};
+
+static void heard(void *arg, uint64_t done, uint64_t of)
+{
+	struct told *before = arg;
+	need(done >= before->done && done <= of);
+	before->done = done;
+}
+
 static struct part_result decode(
 	const struct image_source *source, enum part_coding coding, int out, uint64_t limit)
 {
@@ -39,7 +50,8 @@ static struct part_result decode(
 	struct part_result r;
 	struct stat st;
 
-	need(part_write(source, &part, out, limit, &forever, &r) == NULL);
+	struct part_watch watch = {heard, &(struct told){0}};
+	need(part_write(source, &part, out, limit, &forever, &watch, &r) == NULL);
 	need(fstat(out, &st) == 0 && (uint64_t)st.st_size == r.bytes);
 	need(r.bytes <= limit);
 	need(r.status == PART_OK || r.detail[0] != '\0');
