@@ -119,7 +119,7 @@ struct pl_error *host_address(const char *guest, char ret[16])
 
 struct pl_error *host_address_towards(const char *ip, char ret[16])
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)}, own;
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)}, own = {0};
 	socklen_t size = sizeof(own);
 	struct pl_error *e = NULL;
 

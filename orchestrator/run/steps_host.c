@@ -74,7 +74,7 @@ void run_release_port(struct run *r)
 struct pl_error *run_hold_port(struct run *r, const char *bind)
 {
 	struct arming *a = &r->arm;
-	struct sockaddr_in at;
+	struct sockaddr_in at = {0};
 	socklen_t size = sizeof at;
 	uint16_t port;
 	if (a->socket >= 0 && strcmp(a->server, bind) == 0)
