@@ -203,7 +203,7 @@ static struct pl_error *print_json(const struct cmd_env *env, const struct kdk_s
 }
 
 /* Of no use unless it is asked for: but there it is. */
-static void tell_nearest(const struct cmd_env *env, struct kdk_search *s)
+static void tell_nearest(const struct cmd_env *env, struct kdk_search *s, bool in)
 {
 	size_t near = kdk_match(&s->wanted, s->candidates, s->count, true, s->verdicts);
 
@@ -212,9 +212,9 @@ static void tell_nearest(const struct cmd_env *env, struct kdk_search *s)
 			name_of(&s->found[near]));
 	else if (s->manifest_count == 0)
 		pl_log(&env->log, PL_LOG_INFO,
-			"kits were looked for in %s: --in names another folder, --manifest a list of kits to "
-			"download",
-			kdk_places());
+			"kits were looked for in %s%s: --in names another folder, --manifest a list of kits "
+			"to download",
+			kdk_places(), in ? ", and where --in says" : "");
 	else
 		pl_log(&env->log, PL_LOG_INFO,
 			"neither a folder nor a list has it: Apple does not publish a kit of every build");
@@ -222,14 +222,14 @@ static void tell_nearest(const struct cmd_env *env, struct kdk_search *s)
 }
 
 /* Symbols that are wrong without a sign are worse than none. */
-static void warn(const struct cmd_env *env, struct kdk_search *s, size_t best)
+static void warn(const struct cmd_env *env, struct kdk_search *s, size_t best, bool in)
 {
 	const char *line = pl_buf_text(&s->notes);
 
 	for (; *line; line += strcspn(line, "\n") + 1)
 		pl_log(&env->log, PL_LOG_INFO, "%.*s", (int)strcspn(line, "\n"), line);
 	if (best == s->count) {
-		tell_nearest(env, s);
+		tell_nearest(env, s, in);
 		return;
 	}
 	if (s->verdicts[best].fit == KDK_FIT_NEAREST)
@@ -259,7 +259,7 @@ struct pl_error *kdk_run_find(struct cmd_env *env, const struct cmd_input *in, i
 		e = kdk_search_match(s, cmd_flag(in, "accept-mismatch"), &best);
 	if (!e) {
 		*exit_code = best < s->count ? 0 : 1;
-		warn(env, s, best);
+		warn(env, s, best, cmd_value(in, "in") != NULL);
 		if (env->json)
 			e = print_json(env, s, best);
 		else if (best < s->count)

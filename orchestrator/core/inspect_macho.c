@@ -66,9 +66,14 @@ struct pl_error *inspect_macho(struct inspect *in, uint64_t offset)
 		e = inspect_check(
 			json_object_set_new(in->doc, "arch", json_string(macho_arch(f.header.cpu_type))) |
 			(kind ? set_facts(in->doc, &f, &v, kind) : 0));
-	if (!e && !kind)
+	if (!e && !kind && f.dwarf)
+		e = inspect_warn(in, "a dSYM, of UUID %s: --kernel or --kext takes it", f.uuid);
+	else if (!e && !kind)
 		e = inspect_warn(
 			in, "a Mach-O file of type %u, neither kernel nor kext nor core", f.header.file_type);
+	if (!e && kind && f.end > length)
+		e = inspect_warn(in, "the file is cut short: %llu bytes of %llu are there",
+			(unsigned long long)length, (unsigned long long)f.end);
 	if (!e && f.broken)
 		e = inspect_warn(in, "the file is damaged: %s", f.broken);
 	return e;

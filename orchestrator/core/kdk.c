@@ -233,7 +233,7 @@ struct pl_error *kdk_open(const char *dir, struct kdk *ret)
 		return pl_error_hint(
 			pl_error_at(pl_error_new(PL_ERR_USAGE, "not a Kernel Debug Kit's folder"), "%s", dir),
 			"it has " KERNELS ", up to 10.9 mach_kernel; attach a .dmg and install its "
-			".pkg first");
+			".pkg first; of a folder of kits name the one that kdk find --in finds");
 	ret->layout = has(dir, KERNELS, folder_is) ? KDK_KIT : KDK_VOLUME;
 	struct pl_error *e = pl_strdup(dir, &ret->path);
 	if (e)

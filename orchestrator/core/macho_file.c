@@ -23,6 +23,8 @@ static void take(struct macho_part *p, const struct macho_cmd *cmd)
 		!macho_segment_decode(*cmd, &s))
 		return;
 	p->segments++;
+	uint64_t end = s.filesize > UINT64_MAX - s.fileoff ? UINT64_MAX : s.fileoff + s.filesize;
+	p->end = s.filesize > 0 && end > p->end ? end : p->end;
 	p->kernel = p->kernel || strcmp(s.name, "__KLD") == 0;
 	p->dwarf = p->dwarf || strcmp(s.name, "__DWARF") == 0;
 	if (strcmp(s.name, "__TEXT") == 0) {

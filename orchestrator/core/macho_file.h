@@ -24,6 +24,8 @@ struct macho_part {
 	uint64_t length; /* to its end, within the file */
 	char uuid[37];   /* "" without LC_UUID */
 	uint64_t segments;
+	uint64_t end; /* of the last byte that a segment claims, from the header on; behind length: it is cut
+		       */
 	bool has_text;
 	uint64_t text;      /* __TEXT's address */
 	uint64_t code;      /* that of its __text section; without one, text */

@@ -52,6 +52,8 @@ check 'is the higher of two' first_is "$k80"
 check 'and says so on both' has MISMATCH
 check 'loudly' said 'ANOTHER build'
 nowhere() { PANICLAB_KDKS=/no/kits run 1 kdk find --build 1A1 && said 'looked for in /no/kits: --in names another folder'; }
+in_too() { find_in 1 --build 1A1 && said 'and where --in says: '; }
+check 'none, with --in' in_too
 check 'none at all: where it looked, and what to give' nowhere
 check 'never a later one' find_in 1 --build 20G70 --accept-mismatch
 check 'why not, with --verbose' find_in 1 --build 20G70 -v

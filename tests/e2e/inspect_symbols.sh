@@ -254,6 +254,16 @@ check 'one that leaves the memory, too' is '.thread_list[0] | "\(.backtrace | le
 with_files "$dir/odd"
 check 'one with a crooked frame, too' is '.thread_list[0] | "\(.backtrace | length) \(.backtrace_end)"' '3 absent'
 
+# ---- the files themselves ----
+inspect "$kernel"
+check 'a kernel is whole' is '.kind + " \(.warnings)"' 'kernel []'
+size=$(wc -c <"$kernel" | tr -d ' ')
+head -c 5000 "$kernel" >"$dir/cut"
+inspect "$dir/cut"
+check 'a cut one is not' warns "the file is cut short: 5000 bytes of $size are there"
+inspect "$dir/kernel.dSYM/Contents/Resources/DWARF/kernel"
+check 'a dSYM is told' warns "a dSYM, of UUID $(uuid_of "$kernel"): --kernel or --kext takes it"
+
 # ---- who knows lines ----
 mkdir "$dir/none" "$dir/only"
 env PATH="$dir/none" "$PANICLAB" inspect --verbose --json -k "$kernel" "$dir/called-bare" >"$dir/out" 2>"$dir/err"
