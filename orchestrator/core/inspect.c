@@ -191,8 +191,10 @@ static bool looks_like_report(const struct inspect *in)
 	       head_has(in, "Anonymous UUID:");
 }
 
-static struct pl_error *inspect_text(struct inspect *in)
+/* A serial log may begin with what the firmware sent, NULs among it: the panic's first line tells then. */
+static struct pl_error *inspect_text(struct inspect *in, bool sure)
 {
+	static const char mark[] = "panic(cpu ";
 	size_t size = in->bytes < INSPECT_TEXT_MAX ? (size_t)in->bytes : INSPECT_TEXT_MAX;
 	char *text = malloc(size + 1);
 	struct inspect_found found = {0};
@@ -200,6 +202,10 @@ static struct pl_error *inspect_text(struct inspect *in)
 	if (!text)
 		return pl_error_nomem();
 	size = inspect_read(in->fd, in->bytes - size, text, size);
+	if (!sure && !memmem(text, size, mark, strlen(mark))) {
+		free(text);
+		return NULL;
+	}
 	struct pl_error *e = inspect_panic(in, text, size, &found);
 	bool report = found.report || looks_like_report(in);
 	if (!e && found.panic)
@@ -223,9 +229,22 @@ struct pl_error *inspect_unpacked(struct inspect *in, int fd, uint64_t size)
 	if (inspect_is_image(&inner))
 		e = inspect_image(&inner);
 	else if (looks_like_text(&inner))
-		e = inspect_text(&inner);
+		e = inspect_text(&inner, true);
 	free(head);
 	return e;
+}
+
+static bool has_gpt(const struct inspect *in, size_t sector)
+{
+	return in->head_size >= sector + 8 && memcmp(in->head + sector, "EFI PART", 8) == 0;
+}
+
+/* What extract looks for a core in, or NULL. */
+static const char *disk_of(const struct inspect *in)
+{
+	if (vmdk_is_one(in->head, in->head_size))
+		return "a virtual disk";
+	return has_gpt(in, 512) || has_gpt(in, 4096) ? "a disk with partitions" : NULL;
 }
 
 static struct pl_error *dispatch(struct inspect *in)
@@ -246,29 +265,20 @@ static struct pl_error *dispatch(struct inspect *in)
 		return inspect_check(set_kind(in, "nvram"));
 	if (looks_like_text(in) && looks_like_vmx(in))
 		return inspect_check(set_kind(in, "vmx"));
-	return looks_like_text(in) ? inspect_text(in) : NULL;
+	if (looks_like_text(in))
+		return inspect_text(in, true);
+	/* Of what is no text at all, only a file that is not too large for a log. */
+	return in->bytes <= INSPECT_TEXT_MAX && !disk_of(in) ? inspect_text(in, false) : NULL;
 }
 
-static bool has_gpt(const struct inspect *in, size_t sector)
-{
-	return in->head_size >= sector + 8 && memcmp(in->head + sector, "EFI PART", 8) == 0;
-}
-
-/* extract takes these, too. */
 static struct pl_error *warn_of_disk(struct inspect *in)
 {
-	const char *what = NULL;
+	const char *kind = json_string_value(json_object_get(in->doc, "kind")), *disk = disk_of(in);
 
-	if (strcmp(json_string_value(json_object_get(in->doc, "kind")), "unknown") != 0)
-		return NULL;
-	if (vmdk_is_one(in->head, in->head_size))
-		what = "a virtual disk";
-	else if (has_gpt(in, 512) || has_gpt(in, 4096))
-		what = "a disk with partitions";
-	if (!what)
+	if (!disk || strcmp(kind, "unknown") != 0)
 		return NULL;
 	return inspect_warn(
-		in, "%s: 'paniclab extract' takes the on-disk core out of it, if there is one", what);
+		in, "%s: 'paniclab extract' takes the on-disk core out of it, if there is one", disk);
 }
 
 static struct pl_error *inspect_open_file(struct inspect *in)

@@ -42,6 +42,11 @@ sed 's/$/\r/' "$dir/log" >"$dir/crlf"
 json "$dir/crlf"
 check 'the same with CRLF' is build 20G80
 
+{ printf '\0\033[2J\0\377' && head -c 3000 /dev/zero && cat "$dir/log"; } >"$dir/noisy"
+json "$dir/noisy"
+check 'a log that begins with NULs' is kind panic-log
+check '... of the same kernel' is build 20G80
+
 {
 	printf '\317\372\355\376\007\000\000\001\003\000\000\000\004\000\000\000'
 	printf '\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000'
