@@ -18,7 +18,7 @@ static void mark_stacks(struct memory_map *m, const struct core_file *c)
 	for (size_t i = 0; i < c->thread_count && i < STACKS_MAX; i++) {
 		const struct macho_thread *t = &c->threads[i];
 		char name[64];
-		snprintf(name, sizeof name, "stack of thread %zu", i);
+		snprintf(name, sizeof name, "stack of thread %zu", i + 1); /* as lldb counts */
 		if (t->count > 0)
 			memory_map_mark(m, c, MEMORY_STACK, name, t->sp);
 	}

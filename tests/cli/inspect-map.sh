@@ -37,6 +37,8 @@ sums() {
 	[ "$rows" -gt 0 ] && [ "$rows" -eq "$(sed -n '/"memory": {/,/}/s/.*"bytes": \([0-9]*\).*/\1/p' "$dir/json")" ]
 }
 check 'nothing is lost between the rows' sums
+numbers() { sed -n 's/.*"stack of thread \([0-9]*\)".*/\1/p' "$dir/json" | sort -n | head -n 1 | grep -qx 1; }
+check 'threads have the numbers that they have in lldb' numbers
 
 head -c 12000000 "$dir/core" >"$dir/cut"
 inspect C 80 "$dir/cut"
