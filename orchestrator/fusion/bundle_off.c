@@ -76,8 +76,11 @@ static struct pl_error *ask_vmrun(const struct bundle *b, struct vmrun *v, const
 	if (e && pl_error_kind(e) == PL_ERR_INTERRUPTED)
 		return e;
 	if (e) {
-		pl_log(log, PL_LOG_INFO, "vmrun does not tell which VMs are on, the lock files have to: %s",
-			pl_error_brief(e, line, sizeof line));
+		/* Its advice is of lab files, which not everybody has who asks. */
+		const char *place = pl_error_place(e);
+		pl_log(log, PL_LOG_INFO,
+			"vmrun does not tell which VMs are on, the lock files have to: %s%s%s",
+			place ? place : "", place ? ": " : "", pl_error_brief(e, line, sizeof line));
 		pl_error_free(e);
 		return NULL;
 	}

@@ -225,6 +225,8 @@ check '... undone, by the same name' undo
 check '...' now pk 'boot_args -v' lang
 from_elsewhere() { (cd "$vm" && run 0 nvram a.nvram set boot-args x --vmrun "$dir/vmrun") && undo && now pk 'boot_args -v' lang; }
 check '... undone from another folder' from_elsewhere
+without_vmrun() { run 0 nvram "$vm" set boot-args x --vmrun "$dir/no-vmrun" && err 'vmrun list: cannot be started' && ! err 'fusion.vmrun' && undo; }
+check '... without a vmrun, as is told' without_vmrun
 check 'by its .vmx' set_x 0 "$vm/a.vmx"
 usual
 printf 'Total running VMs: 1\n%s\n' "$vm/a.vmx" >"$dir/running"
