@@ -17,7 +17,7 @@ static const struct word kernel_words[] = {{"as-is", KERNEL_AS_IS}, {"release", 
 static const struct word mismatch_words[] = {
 	{"refuse", MISMATCH_REFUSE}, {"accept", MISMATCH_ACCEPT}, {NULL, 0}};
 static const struct word isolation_words[] = {
-	{"snapshot", ISOLATION_SNAPSHOT}, {"none", ISOLATION_NONE}, {NULL, 0}};
+	{"snapshot", ISOLATION_SNAPSHOT}, {"clone", ISOLATION_CLONE}, {"none", ISOLATION_NONE}, {NULL, 0}};
 static const struct word sip_words[] = {
 	{"needed", SIP_NEEDED}, {"off", SIP_OFF}, {"as-is", SIP_AS_IS}, {NULL, 0}};
 static const struct word recovery_words[] = {{"end", RECOVERY_END}, {"wait", RECOVERY_WAIT}, {NULL, 0}};

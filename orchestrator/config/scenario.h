@@ -19,8 +19,11 @@ enum scenario_kernel { KERNEL_AS_IS, KERNEL_RELEASE, KERNEL_DEVELOPMENT, KERNEL_
 /* A kit of a lower build of the guest's version, where there is none of its own: not taken, or taken. */
 enum scenario_mismatch { MISMATCH_REFUSE, MISMATCH_ACCEPT };
 
-/* SNAPSHOT: taken before, reverted and deleted after. NONE: undone by the journal alone. */
-enum scenario_isolation { ISOLATION_SNAPSHOT, ISOLATION_NONE };
+/*
+ * SNAPSHOT: taken before, reverted and deleted after. CLONE: a clone is made for it, and deleted after.
+ * NONE: undone by the journal alone.
+ */
+enum scenario_isolation { ISOLATION_SNAPSHOT, ISOLATION_CLONE, ISOLATION_NONE };
 
 /*
  * System Integrity Protection. NEEDED: what trigger, kernel and dump need is

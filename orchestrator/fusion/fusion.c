@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "orchestrator/fusion/bundle.h"
 #include "orchestrator/fusion/find_vm.h"
+#include "orchestrator/fusion/fusion_parts.h"
 #include "orchestrator/fusion/vm.h"
 #include "orchestrator/fusion/vmrest.h"
 #include "orchestrator/fusion/vmrun.h"
@@ -27,16 +28,7 @@
 #define ADDRESS_TIME (10 * PL_SECOND)
 #define SETTLE_PAUSE (250 * PL_MS)
 
-struct vm_host {
-	struct vmrest *rest;
-	struct vmrun run;
-	const struct pl_log *log;
-	/* The VM whose id was found anew, and the id; NULL: none yet. */
-	char *renewed_vmx;
-	char *renewed_id;
-};
-
-static bool is_final(const struct pl_error *e)
+bool fusion_is_final(const struct pl_error *e)
 {
 	return e && (pl_error_kind(e) == PL_ERR_INTERRUPTED || pl_error_kind(e) == PL_ERR_NOMEM);
 }
@@ -47,14 +39,14 @@ static bool rest_is_ill(const struct vm_host *h, const struct pl_error *e, const
 	struct pl_error *over;
 	long status = vmrest_status(h->rest);
 
-	if (is_final(e) || (status != 0 && status < 500))
+	if (fusion_is_final(e) || (status != 0 && status < 500))
 		return false;
 	over = pl_wait_check(w);
 	pl_error_free(over);
 	return !over;
 }
 
-static struct pl_error *fusion_find(
+struct pl_error *fusion_find(
 	struct vm_host *h, const struct lab_vm *sel, const struct pl_wait *w, struct vm *ret)
 {
 	struct vmrest_vm *vms = NULL;
@@ -71,7 +63,7 @@ static struct pl_error *fusion_find(
 
 /* ---- calls on a VM: by an id that may have to be found anew -------------------- */
 
-static const char *id_of(const struct vm_host *h, const struct vm *vm)
+const char *fusion_id_of(const struct vm_host *h, const struct vm *vm)
 {
 	return h->renewed_vmx && !strcmp(h->renewed_vmx, vm->vmx) ? h->renewed_id : vm->id;
 }
@@ -82,7 +74,7 @@ static bool renew_id(struct vm_host *h, const struct vm *vm, const struct pl_wai
 	struct lab_vm sel = {.vmx = vm->vmx};
 	struct vm found;
 	struct pl_error *e = fusion_find(h, &sel, w, &found);
-	bool changed = !e && strcmp(found.id, id_of(h, vm));
+	bool changed = !e && strcmp(found.id, fusion_id_of(h, vm));
 	char line[512];
 
 	if (e)
@@ -103,23 +95,15 @@ static bool renew_id(struct vm_host *h, const struct vm *vm, const struct pl_wai
 	return changed;
 }
 
-struct rest_call {
-	struct pl_error *(*send)(
-		struct vmrest *r, const char *id, const struct rest_call *c, const struct pl_wait *w);
-	const char *word;
-	void *ret;
-	size_t *count;
-};
-
-static struct pl_error *call_vm(
+struct pl_error *fusion_call_vm(
 	struct vm_host *h, const struct vm *vm, const struct rest_call *c, const struct pl_wait *w)
 {
-	struct pl_error *e = c->send(h->rest, id_of(h, vm), c, w);
+	struct pl_error *e = c->send(h->rest, fusion_id_of(h, vm), c, w);
 
-	if (!e || is_final(e) || vmrest_status(h->rest) != 404 || !renew_id(h, vm, w))
+	if (!e || fusion_is_final(e) || vmrest_status(h->rest) != 404 || !renew_id(h, vm, w))
 		return e;
 	pl_error_free(e);
-	return c->send(h->rest, id_of(h, vm), c, w);
+	return c->send(h->rest, fusion_id_of(h, vm), c, w);
 }
 
 static struct pl_error *send_power(
@@ -159,7 +143,7 @@ static struct pl_error *fusion_power(
 {
 	const struct rest_call c = {.send = send_power, .ret = ret};
 
-	return call_vm(h, vm, &c, w);
+	return fusion_call_vm(h, vm, &c, w);
 }
 
 /* vmrun knows who runs, and cannot tell a suspended VM from one that is off. */
@@ -254,11 +238,11 @@ static struct pl_error *ask_rest(struct vm_host *h, const struct vm *vm, const c
 	enum vm_power wanted, const struct pl_wait *w, bool *ill)
 {
 	const struct rest_call c = {.send = send_change, .word = word};
-	struct pl_error *e = call_vm(h, vm, &c, w);
+	struct pl_error *e = fusion_call_vm(h, vm, &c, w);
 	char line[512];
 
 	*ill = e && rest_is_ill(h, e, w);
-	if (!e || is_final(e) || !has_taken(h, vm, wanted, w))
+	if (!e || fusion_is_final(e) || !has_taken(h, vm, wanted, w))
 		return e;
 	pl_log(h->log, PL_LOG_DEBUG, "%s; yet the VM does it", pl_error_line(e, line, sizeof(line)));
 	pl_error_free(e);
@@ -384,7 +368,7 @@ static struct pl_error *fusion_nics(
 	struct vmrest_nic nics[8];
 	const struct rest_call c = {.send = send_nics, .ret = nics, .count = count};
 	struct vmx v;
-	struct pl_error *e = call_vm(h, vm, &c, w);
+	struct pl_error *e = fusion_call_vm(h, vm, &c, w);
 	char line[512];
 
 	if (e)
@@ -463,11 +447,11 @@ static struct pl_error *ask_source(
 
 	if (!strcmp(source, "ip")) {
 		const struct rest_call q = {.send = send_ip, .ret = ips[0]};
-		e = call_vm(h, vm, &q, &own);
+		e = fusion_call_vm(h, vm, &q, &own);
 		count = 1;
 	} else if (!strcmp(source, "nicips")) {
 		const struct rest_call q = {.send = send_nicips, .ret = ips, .count = &count};
-		e = call_vm(h, vm, &q, &own);
+		e = fusion_call_vm(h, vm, &q, &own);
 	} else {
 		e = vmrun_guest_ip(&h->run, vm->vmx, &own, ips[0]);
 		count = 1;
@@ -522,6 +506,8 @@ static const struct vm_ops fusion_ops = {
 	.snapshot_take = fusion_snapshot_take,
 	.snapshot_revert = fusion_snapshot_revert,
 	.snapshot_delete = fusion_snapshot_delete,
+	.clone = fusion_clone,
+	.remove = fusion_remove,
 	.nics = fusion_nics,
 	.network = fusion_network,
 	.addresses = fusion_addresses,

@@ -52,6 +52,13 @@ struct vm_address {
 	char source[16]; /* ip, nicips, vmrun */
 };
 
+/* What a clone is to be. */
+struct vm_clone {
+	const char *snapshot; /* taken while the VM was off: memory cannot be cloned */
+	const char *vmx;      /* absolute path that does not exist yet */
+	const char *name;     /* its display name, and the base name of a full clone's .vmx */
+};
+
 struct vm_host; /* a back end's own state */
 
 struct vm_ops {
@@ -81,6 +88,15 @@ struct vm_ops {
 		struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w);
 	struct pl_error *(*snapshot_delete)(
 		struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w);
+	/**
+	 * Clones the VM, which is off, as of its snapshot: a linked clone by vmrun, at
+	 * c->vmx; where vmrun cannot, a full one by the REST service, which puts it where
+	 * it likes. *ret, as of find(), is known to the REST service.
+	 */
+	struct pl_error *(*clone)(struct vm_host *h, const struct vm *vm, const struct vm_clone *c,
+		const struct pl_wait *w, struct vm *ret);
+	/** Deletes a VM that is off, with all its files; waits until Fusion lets go of them. */
+	struct pl_error *(*remove)(struct vm_host *h, const struct vm *vm, const struct pl_wait *w);
 	struct pl_error *(*nics)(struct vm_host *h, const struct vm *vm, const struct pl_wait *w,
 		struct vm_nic ret[8], size_t *count);
 	/** Of that virtual network ("vmnet8"); known while the VM is off. PL_ERR_LAB if there is no such one.

@@ -1,5 +1,6 @@
 #include "orchestrator/fusion/vmrest.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct call {
 	const char *path; /* below /api; starts with a slash, no query */
 	const char *body;
 	bool of_vm; /* takes vmPassword */
+	bool slow;  /* copies disks: as long as the caller waits */
 	int tries;
 };
 
@@ -277,7 +279,7 @@ static struct pl_error *try_call(struct vmrest *r, const struct call *c, const c
 static struct pl_error *send_call(
 	struct vmrest *r, const struct call *c, const struct pl_wait *w, struct http_answer *answer)
 {
-	struct pl_wait own = pl_wait_at_most(w, r->timeout);
+	struct pl_wait own = c->slow ? *w : pl_wait_at_most(w, r->timeout);
 	char *url = NULL;
 	struct pl_error *e;
 
@@ -354,6 +356,50 @@ struct pl_error *vmrest_power_change(
 
 	vm_path(path, id, "power");
 	pl_log(r->log, PL_LOG_DEBUG, "PUT /api%s: %s", path, word);
+	e = send_call(r, &c, w, &a);
+	http_answer_deinit(&a);
+	return e;
+}
+
+/* A call with an object for a body, answered by one with an id; body is taken over. */
+static struct pl_error *post(
+	struct vmrest *r, const char *path, json_t *body, const struct pl_wait *w, char **ret)
+{
+	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	/* Once: a second clone would be one that nobody deletes. */
+	const struct call c = {
+		.method = "POST", .path = path, .body = text, .of_vm = true, .slow = true, .tries = 1};
+	struct got g = {.where = ""};
+	struct pl_error *e = text ? send_call(r, &c, w, &g.answer) : pl_error_nomem();
+
+	*ret = NULL;
+	snprintf(g.where, sizeof(g.where), "POST /api%s", path);
+	g.text = (struct vmrest_text){pl_buf_text(&g.answer.body), g.answer.body.size, g.where};
+	json_decref(body);
+	free(text);
+	return finish(&g, e ? e : vmrest_decode_id(&g.text, ret));
+}
+
+struct pl_error *vmrest_clone(
+	struct vmrest *r, const char *id, const char *name, const struct pl_wait *w, char **ret)
+{
+	return post(r, "/vms", json_pack("{s:s, s:s}", "name", name, "parentId", id), w, ret);
+}
+
+struct pl_error *vmrest_register(
+	struct vmrest *r, const char *name, const char *vmx, const struct pl_wait *w, char **ret)
+{
+	return post(r, "/vms/registration", json_pack("{s:s, s:s}", "name", name, "path", vmx), w, ret);
+}
+
+struct pl_error *vmrest_delete(struct vmrest *r, const char *id, const struct pl_wait *w)
+{
+	char path[128];
+	struct call c = {.method = "DELETE", .path = path, .of_vm = true, .slow = true, .tries = 1};
+	struct http_answer a;
+	struct pl_error *e;
+
+	snprintf(path, sizeof(path), "/vms/%.64s", id);
 	e = send_call(r, &c, w, &a);
 	http_answer_deinit(&a);
 	return e;

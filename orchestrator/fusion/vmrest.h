@@ -61,6 +61,17 @@ struct pl_error *vmrest_power(
 struct pl_error *vmrest_power_change(
 	struct vmrest *r, const char *id, const char *word, const struct pl_wait *w) PL_MUST_USE;
 
+/** POST /vms: a full clone of the VM with that id, off; *ret: its id, malloc'd. */
+struct pl_error *vmrest_clone(
+	struct vmrest *r, const char *id, const char *name, const struct pl_wait *w, char **ret) PL_MUST_USE;
+
+/** POST /vms/registration: makes the service know the VM with that .vmx; *ret: its id, malloc'd. */
+struct pl_error *vmrest_register(
+	struct vmrest *r, const char *name, const char *vmx, const struct pl_wait *w, char **ret) PL_MUST_USE;
+
+/** DELETE /vms/{id}, with its files; 409 until it is off and Fusion has let go of them. */
+struct pl_error *vmrest_delete(struct vmrest *r, const char *id, const struct pl_wait *w) PL_MUST_USE;
+
 /** GET /vms/{id}/nic: index as Fusion counts (from 1), device left empty. */
 struct vmrest_nic {
 	int64_t index;
@@ -95,6 +106,8 @@ struct pl_error *vmrest_decode_vms(
 struct pl_error *vmrest_decode_power(const struct vmrest_text *t, enum vm_power *ret) PL_MUST_USE;
 struct pl_error *vmrest_decode_nics(
 	const struct vmrest_text *t, struct vmrest_nic ret[8], size_t *count) PL_MUST_USE;
+/** The "id" of a VM that was made or registered; malloc'd. */
+struct pl_error *vmrest_decode_id(const struct vmrest_text *t, char **ret) PL_MUST_USE;
 /** *found is false, and no error, when there is no network of that name. */
 struct pl_error *vmrest_decode_network(
 	const struct vmrest_text *t, const char *vmnet, bool *found, struct vm_network *ret) PL_MUST_USE;

@@ -113,6 +113,24 @@ struct pl_error *vmrest_decode_vms(const struct vmrest_text *t, struct vmrest_vm
 	return e;
 }
 
+struct pl_error *vmrest_decode_id(const struct vmrest_text *t, char **ret)
+{
+	json_t *root = NULL;
+	const char *id;
+	char safe[80];
+	struct pl_error *e = parse(t, &root);
+
+	*ret = NULL;
+	if (!e)
+		e = pl_json_str(root, "id", t->where, &id);
+	if (!e && !is_id(id))
+		e = bad(t->where, "'%s' is no VM id", pl_escape_str(id, safe, sizeof(safe)));
+	if (!e)
+		e = pl_strdup(id, ret);
+	json_decref(root);
+	return e;
+}
+
 struct pl_error *vmrest_decode_power(const struct vmrest_text *t, enum vm_power *ret)
 {
 	/* the spec has the first four; the others were seen on the wire */

@@ -117,6 +117,7 @@ struct command {
 	const char *name;
 	const char *vmx;  /* may be NULL */
 	const char *last; /* a third word, may be NULL */
+	const char *more[3];
 	bool lists;
 	bool starts_vm; /* whose process lives on */
 	int64_t time;
@@ -125,7 +126,7 @@ struct command {
 static struct pl_error *run_once(
 	struct vmrun *v, const struct command *c, const struct pl_wait *w, struct pl_proc_result *ret)
 {
-	const char *argv[9] = {v->path, "-T", "fusion"};
+	const char *argv[12] = {v->path, "-T", "fusion"};
 	size_t n = 3;
 	struct pl_proc_spec spec = {
 		.argv = argv, .output_max = VMRUN_OUTPUT_MAX, .leaves_process = c->starts_vm};
@@ -140,6 +141,8 @@ static struct pl_error *run_once(
 		argv[n++] = c->vmx;
 	if (c->vmx && c->last)
 		argv[n++] = c->last;
+	for (size_t i = 0; i < sizeof(c->more) / sizeof(c->more[0]) && c->more[i]; i++)
+		argv[n++] = c->more[i];
 	e = pl_proc_run(&spec, w, ret);
 	if (!e && has_failed(ret, c->lists))
 		e = refused(ret);
@@ -301,6 +304,34 @@ struct pl_error *vmrun_snapshot_delete(
 	struct vmrun *v, const char *vmx, const char *name, const struct pl_wait *w)
 {
 	return run_snapshot(v, "deleteSnapshot", vmx, name, w);
+}
+
+struct pl_error *vmrun_clone(
+	struct vmrun *v, const char *vmx, const struct vm_clone *clone, const struct pl_wait *w)
+{
+	char *snapshot = NULL, *name = NULL;
+	struct pl_error *e = pl_asprintf(&snapshot, "-snapshot=%s", clone->snapshot);
+
+	if (!e)
+		e = pl_asprintf(&name, "-cloneName=%s", clone->name);
+	if (!e) {
+		const struct command c = {.name = "clone",
+			.vmx = vmx,
+			.last = clone->vmx,
+			.more = {"linked", snapshot, name},
+			.time = TIME_DISKS};
+		e = run_plain(v, &c, w);
+	}
+	free(snapshot);
+	free(name);
+	return e;
+}
+
+struct pl_error *vmrun_delete_vm(struct vmrun *v, const char *vmx, const struct pl_wait *w)
+{
+	const struct command c = {.name = "deleteVM", .vmx = vmx, .time = TIME_DISKS};
+
+	return run_plain(v, &c, w);
 }
 
 struct pl_error *vmrun_guest_ip(struct vmrun *v, const char *vmx, const struct pl_wait *w, char ret[16])

@@ -19,6 +19,8 @@
 
 #define VMRUN_OUTPUT_MAX ((size_t)1 << 20)
 
+struct vm_clone;
+
 struct vmrun {
 	char *path;              /* NULL until it is looked for */
 	char *configured;        /* "auto" or a path */
@@ -52,6 +54,13 @@ struct pl_error *vmrun_snapshot_revert(
 	struct vmrun *v, const char *vmx, const char *name, const struct pl_wait *w) PL_MUST_USE;
 struct pl_error *vmrun_snapshot_delete(
 	struct vmrun *v, const char *vmx, const char *name, const struct pl_wait *w) PL_MUST_USE;
+
+/** A linked clone of a VM that is off, as of its snapshot, at the path c->vmx. */
+struct pl_error *vmrun_clone(
+	struct vmrun *v, const char *vmx, const struct vm_clone *c, const struct pl_wait *w) PL_MUST_USE;
+
+/** Deletes a VM that is off, with all its files. */
+struct pl_error *vmrun_delete_vm(struct vmrun *v, const char *vmx, const struct pl_wait *w) PL_MUST_USE;
 
 /** The address that Tools report, one try (never -wait, which can block for ever). */
 struct pl_error *vmrun_guest_ip(

@@ -50,6 +50,7 @@ void run_context_deinit(struct run *r)
 	free(r->rules);
 	journal_close(r->journal);
 	store_unlock(&r->lock);
+	free(r->locked);
 	arming_deinit(&r->arm);
 	prepared_start_deinit(&r->prepared);
 	free(r->boot_args);
@@ -79,7 +80,7 @@ struct pl_error *run_intent(struct run *r, const char *change, json_t *before, i
 static struct pl_error *note_folders(void *arg)
 {
 	struct run *r = arg;
-	if (r->scenario->isolation == ISOLATION_SNAPSHOT || r->folders != 0)
+	if (r->scenario->isolation != ISOLATION_NONE || r->folders != 0)
 		return NULL;
 	struct pl_error *e = run_intent(r, "guest-folder", json_pack("{s:s}", "tag", r->id), &r->folders);
 	return e != NULL ? e : journal_done(r->journal, r->folders);

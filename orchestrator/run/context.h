@@ -33,6 +33,7 @@ struct run {
 	char *dir;
 	struct journal *journal;
 	struct store_lock lock;
+	char *locked; /* malloc'd: the .vmx that the lock is on; NULL: none yet */
 
 	char *vm_password;
 	char *rules; /* for naming panics, or NULL: those built in */

@@ -178,6 +178,10 @@ static struct pl_error *take_line(struct journal_state *s, json_t *line)
 		return add_change(s, line);
 	if (strcmp(kind, "begin") == 0 && s->begin == NULL)
 		s->begin = json_incref(line);
+	if (strcmp(kind, "moved") == 0) {
+		json_decref(s->moved);
+		s->moved = json_incref(line);
+	}
 	if (strcmp(kind, "end") == 0) {
 		json_decref(s->end);
 		s->end = json_incref(line);
@@ -228,8 +232,14 @@ void journal_state_deinit(struct journal_state *s)
 	}
 	free(s->changes);
 	json_decref(s->begin);
+	json_decref(s->moved);
 	json_decref(s->end);
 	*s = (struct journal_state){0};
+}
+
+const char *journal_vmx_in_use(const struct journal_state *s)
+{
+	return pl_json_str_or(s->moved, "vmx", pl_json_str_or(s->begin, "vmx", ""));
 }
 
 size_t journal_pending(const struct journal_state *s)

@@ -5,6 +5,7 @@
  * after a power loss the journal holds at least every change that was begun:
  *
  *     {"n":1,"at":…,"kind":"begin","run":…}
+ *     {"n":2,"at":…,"kind":"moved","vmx":the clone that the run and its lock are on from here}
  *     {"n":2,"at":…,"kind":"intent","change":"snapshot","before":{…}}
  *     {"n":3,"at":…,"kind":"done","of":2}
  *     {"n":4,"at":…,"kind":"note","of":2,"what":"reverted"}
@@ -54,6 +55,7 @@ struct journal_state {
 	struct journal_change *changes; /* in the order in which they were begun */
 	size_t count;
 	json_t *begin;  /* the first line, or NULL */
+	json_t *moved;  /* the last "moved" line, or NULL */
 	json_t *end;    /* the last "end" line, or NULL */
 	size_t skipped; /* lines that could not be read */
 };
@@ -61,6 +63,10 @@ struct journal_state {
 /** Reads path (at most 4 MiB). A journal that is not there is PL_ERR_LAB. */
 struct pl_error *journal_read(const char *path, struct journal_state *ret) PL_MUST_USE;
 void journal_state_deinit(struct journal_state *s);
+
+/** The .vmx of the VM that the run has its lock on: the one it began with, or its clone. "" if it never had.
+ */
+const char *journal_vmx_in_use(const struct journal_state *s);
 
 /** Changes that are begun and not undone. */
 size_t journal_pending(const struct journal_state *s);

@@ -14,6 +14,11 @@ static bool with_snapshot(const struct run *r)
 	return r->scenario->isolation == ISOLATION_SNAPSHOT;
 }
 
+static bool with_clone(const struct run *r)
+{
+	return r->scenario->isolation == ISOLATION_CLONE;
+}
+
 static bool with_payload(const struct run *r)
 {
 	return r->scenario->payload.files_count > 0 || r->scenario->payload.kext != NULL;
@@ -96,6 +101,11 @@ static void why_snapshot(const struct run *r, char *out)
 {
 	(void)r;
 	SAY("isolation is snapshot: whatever the panic breaks is reverted");
+}
+
+static void why_clone(const struct run *r, char *out)
+{
+	SAY("isolation is clone: %s itself is neither started nor changed", r->cfg->name);
 }
 
 static void why_firewall(const struct run *r, char *out)
@@ -243,6 +253,8 @@ const struct step plan_steps[] = {
 	{"lock", NULL, why_lock, step_lock, "a lock file in the state folder", false, false},
 	{"snapshot", with_snapshot, why_snapshot, step_snapshot,
 		"a snapshot, reverted and deleted at the end", false, false},
+	{"clone", with_clone, why_clone, step_clone, "a snapshot and a clone of it, both deleted at the end",
+		false, false},
 	{"kdumpd", with_kdumpd, why_kdumpd, step_kdumpd, "Apple's kdumpd, loaded again at the end", false,
 		false},
 	{"prepared", with_prepared, why_prepared, step_prepared,

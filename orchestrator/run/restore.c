@@ -16,10 +16,24 @@ static enum undo_cover cover_of(const struct journal_state *s, const struct jour
 	return UNDO_ALONE;
 }
 
-/* True if a snapshot was begun before the change: its revert takes the change with it. */
-static bool covered(const struct journal_state *s, const struct journal_change *c)
+/* The run was on a clone by then: the user's own VM must not be touched for it. */
+static bool is_of_clone(const struct journal_state *s, const struct journal_change *c)
 {
-	return cover_of(s, c) != UNDO_ALONE;
+	for (size_t i = 0; i < s->count && s->changes[i].id < c->id; i++)
+		if (strcmp(s->changes[i].change, "clone") == 0)
+			return true;
+	return false;
+}
+
+/* True if something that was begun before the change takes it with it: a snapshot's revert, a clone's end. */
+static bool covered(
+	const struct journal_state *s, const struct journal_change *c, const struct undo_kind *kind)
+{
+	if (kind == NULL)
+		return false;
+	if (is_of_clone(s, c))
+		return kind->in_vm || strcmp(c->change, "nvram") == 0;
+	return kind->in_vm && cover_of(s, c) != UNDO_ALONE;
 }
 
 static void tell(const struct restore_args *a, const struct journal_change *c, const char *status,
@@ -83,11 +97,11 @@ static struct pl_error *undo_all(
 		const struct undo_kind *kind = undo_find(s->changes[i].change);
 		struct undo u = {.args = a, .journal = j, .change = &s->changes[i]};
 		u.cover = cover_of(s, u.change);
-		if (u.change->undone || (kind != NULL && kind->in_vm && covered(s, u.change)) ||
-			held_back(&u, kernel_stays, left))
+		if (u.change->undone || covered(s, u.change, kind) || held_back(&u, kernel_stays, left))
 			continue;
 		struct pl_error *e = undo_one(&u, left);
-		if (e != NULL && strcmp(u.change->change, "snapshot") == 0)
+		if (e != NULL &&
+			(strcmp(u.change->change, "snapshot") == 0 || strcmp(u.change->change, "clone") == 0))
 			snapshot_failed = true;
 		if (e != NULL && strcmp(u.change->change, "kernel") == 0)
 			kernel_stays = true;
@@ -96,11 +110,12 @@ static struct pl_error *undo_all(
 	for (size_t i = s->count; i-- > 0 && !snapshot_failed;) {
 		const struct journal_change *c = &s->changes[i];
 		const struct undo_kind *kind = undo_find(c->change);
-		if (c->undone || kind == NULL || !kind->in_vm || !covered(s, c))
+		if (c->undone || !covered(s, c, kind))
 			continue;
 		int64_t since = pl_now();
-		struct pl_error *e = journal_undone(j, c->id, "by the snapshot");
-		tell(a, c, e == NULL ? "undone" : "failed", "by the snapshot", since);
+		const char *how = is_of_clone(s, c) ? "with the clone" : "by the snapshot";
+		struct pl_error *e = journal_undone(j, c->id, how);
+		tell(a, c, e == NULL ? "undone" : "failed", how, since);
 		pl_error_keep_first(&first, e);
 	}
 	return first;
@@ -118,7 +133,7 @@ json_t *restore_pending(const struct journal_state *s)
 	for (size_t i = s->count; i-- > 0;) {
 		const struct undo_kind *kind = undo_find(s->changes[i].change);
 		struct undo u = {.args = &a, .change = &s->changes[i]};
-		if (!u.change->undone && !(kind != NULL && kind->in_vm && covered(s, u.change)))
+		if (!u.change->undone && !covered(s, u.change, kind))
 			add_left(left, &u, kind, u.change->change);
 	}
 	return left;

@@ -5,7 +5,7 @@
  * serves the end of a run, Ctrl-C, and `teardown` after a kill -9 or a power
  * loss; an undo looks at what is there first, so it can be repeated and can
  * follow a half-made change. Changes inside the guest that a snapshot covers
- * are undone by its revert.
+ * are undone by its revert; those of a clone go with it.
  */
 #ifndef RUN_RESTORE_H
 #define RUN_RESTORE_H
@@ -24,6 +24,8 @@ struct restore_args {
 	const struct lab_guest *cfg;
 	struct vm_backend *backend;
 	const struct vm *vm;
+	const char *state;  /* the state folder, for locks */
+	const char *locked; /* the .vmx that the caller holds the lock of; may be NULL */
 	const struct pl_log *log;
 	/** Told of each undo: status is "undone" or "failed". May be NULL. */
 	void (*on_undo)(void *arg, const char *change, const char *status, const char *detail, int64_t ns);

@@ -182,7 +182,8 @@ static void on_undo(void *arg, const char *change, const char *status, const cha
 		const char *change;
 		const char *step;
 	} made_by[] = {{"snapshot", "snapshot"}, {"firewall", "firewall"}, {"power", "power on"},
-		{"nvram", "nvram"}, {"payload", "payload"}, {"boot-args", "boot-args"}, {"prepared", "keep"}};
+		{"nvram", "nvram"}, {"payload", "payload"}, {"boot-args", "boot-args"}, {"prepared", "keep"},
+		{"clone", "clone"}};
 	struct run *r = arg;
 	const char *name = change;
 	for (size_t i = 0; i < sizeof made_by / sizeof *made_by; i++)
@@ -224,6 +225,8 @@ static struct pl_error *restore(struct run *r)
 		.cfg = r->cfg,
 		.backend = &r->host,
 		.vm = &r->vm,
+		.state = r->o->state,
+		.locked = r->locked,
 		.log = r->log,
 		.on_undo = on_undo,
 		.arg = r,

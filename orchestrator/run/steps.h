@@ -23,6 +23,9 @@ struct pl_error *step_arm(struct run *r, char *out);
  */
 struct pl_error *arm_again(struct run *r, const char *why) PL_MUST_USE;
 
+/* steps_clone.c: a clone, on which all the rest happens */
+struct pl_error *step_clone(struct run *r, char *out);
+
 /* steps_prepared.c: a guest that was armed by an earlier run */
 struct pl_error *step_prepared(struct run *r, char *out);
 

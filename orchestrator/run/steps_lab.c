@@ -12,6 +12,7 @@
 #include "orchestrator/run/plan.h"
 #include "orchestrator/run/steps.h"
 #include "orchestrator/run/store.h"
+#include "orchestrator/run/teardown.h"
 
 #define SAY(...) snprintf(out, STEP_TEXT_MAX, __VA_ARGS__)
 
@@ -74,7 +75,8 @@ static struct pl_error *check_unrestored(const struct run *r)
 		if (e == NULL && (r->id == NULL || strcmp(ids[i], r->id) != 0) && pl_fs_exists(path))
 			e = journal_read(path, &s);
 		const char *vmx = s.begin == NULL ? "" : json_string_value(json_object_get(s.begin, "vmx"));
-		if (e == NULL && journal_pending(&s) > 0 && vmx != NULL && strcmp(vmx, r->vm.vmx) == 0)
+		if (e == NULL && journal_pending(&s) > 0 && vmx != NULL && strcmp(vmx, r->vm.vmx) == 0 &&
+			!run_is_under_way(r->o->state, &s))
 			e = pl_error_hint(
 				pl_error_at(pl_error_new(PL_ERR_RESTORE, "run %s is not restored", ids[i]),
 					"%s", r->vm.name),
@@ -114,11 +116,21 @@ static struct pl_error *check_snapshots(const struct run *r, const struct pl_wai
 {
 	char **names = NULL;
 	size_t count = 0;
-	if (r->scenario->isolation != ISOLATION_SNAPSHOT)
+	if (r->scenario->isolation == ISOLATION_NONE)
 		return NULL;
 	struct pl_error *e = r->host.ops->snapshots(r->host.host, &r->vm, w, &names, &count);
 	vm_names_free(names, count);
 	return e;
+}
+
+/* Neither a VM that is on nor a snapshot with memory can be cloned. */
+static struct pl_error *check_clone(const struct run *r)
+{
+	if (r->scenario->isolation != ISOLATION_CLONE || r->power_before == VM_POWER_OFF)
+		return NULL;
+	return pl_error_hint(
+		pl_error_at(pl_error_new(PL_ERR_LAB, "the VM is on, and cannot be cloned"), "%s", r->vm.name),
+		"shut it down, or say `isolation: snapshot`");
 }
 
 /*
@@ -164,6 +176,8 @@ struct pl_error *step_preflight(struct run *r, char *out)
 	if (r->power_before != VM_POWER_OFF && r->power_before != VM_POWER_ON)
 		return refuse_power(r);
 	e = check_snapshots(r, &w);
+	if (e == NULL)
+		e = check_clone(r);
 	if (e != NULL)
 		return e;
 	SAY("%s is %s", r->vm.name, vm_power_name(r->power_before));
@@ -179,6 +193,8 @@ struct pl_error *step_preflight(struct run *r, char *out)
 struct pl_error *step_lock(struct run *r, char *out)
 {
 	struct pl_error *e = take_lock(r, &r->lock);
+	if (e == NULL)
+		e = pl_strdup(r->vm.vmx, &r->locked);
 	if (e == NULL)
 		e = check_unrestored(r);
 	if (e != NULL)

@@ -24,12 +24,12 @@ void run_summary_deinit(struct run_summary *s)
 }
 
 /* A process number may be another's by now, so the lock must be held, too. */
-static bool under_way(const char *state, const struct journal_state *s)
+bool run_is_under_way(const char *state, const struct journal_state *s)
 {
 	int64_t process = pl_json_int_or(s->begin, "process", 0);
 	if (process <= 0 || s->end != NULL || (kill((pid_t)process, 0) < 0 && errno != EPERM))
 		return false;
-	return store_locked(state, pl_json_str_or(s->begin, "vmx", ""));
+	return store_locked(state, journal_vmx_in_use(s));
 }
 
 /* From the first line, or, when the run ended before it could begin, from the last. */
@@ -57,7 +57,7 @@ struct pl_error *run_summary_read(const char *state, const char *id, struct run_
 	if (e == NULL)
 		e = pl_strdup(pl_json_str_or(s.end, "outcome", ""), &ret->outcome);
 	ret->pending = journal_pending(&s);
-	ret->under_way = e == NULL && under_way(state, &s);
+	ret->under_way = e == NULL && run_is_under_way(state, &s);
 	journal_state_deinit(&s);
 	free(path);
 	return e;
@@ -88,6 +88,7 @@ struct scene {
 	struct vm_backend backend;
 	struct vm vm;
 	struct store_lock lock;
+	const char *locked; /* borrowed: what the lock is on */
 };
 
 static void scene_deinit(struct scene *s)
@@ -158,6 +159,8 @@ static struct pl_error *restore_scene(
 		.cfg = s->cfg,
 		.backend = &s->backend,
 		.vm = &s->vm,
+		.state = t->state,
+		.locked = s->locked,
 		.log = t->log,
 		.on_undo = t->on_undo,
 		.arg = t->arg,
@@ -171,7 +174,8 @@ static struct pl_error *restore_journal(const char *dir, const struct journal_st
 {
 	struct scene s = {.lock = STORE_UNLOCKED};
 	*left = restore_pending(j);
-	struct pl_error *e = lock(t->state, pl_json_str_or(j->begin, "vmx", ""), t->id, w, &s.lock);
+	struct pl_error *e = lock(t->state, journal_vmx_in_use(j), t->id, w, &s.lock);
+	s.locked = journal_vmx_in_use(j);
 	if (e == NULL)
 		e = scene_open(&s, dir, j, t->log, w);
 	if (e == NULL) {
@@ -194,7 +198,7 @@ struct pl_error *teardown_run(const struct teardown *t, const struct pl_wait *w,
 		e = store_path(dir, "journal.ndjson", &path);
 	if (e == NULL)
 		e = journal_read(path, &j);
-	if (e == NULL && under_way(t->state, &j))
+	if (e == NULL && run_is_under_way(t->state, &j))
 		e = pl_error_hint(pl_error_at(pl_error_new(PL_ERR_LAB, "the run is under way (process %lld)",
 						      (long long)pl_json_int_or(j.begin, "process", 0)),
 					  "%s", t->id),

@@ -9,6 +9,11 @@
 #include "base/log.h"
 #include "base/wait.h"
 
+struct journal_state;
+
+/** True if the run's process lives and holds the VM, or the clone, that the run is on. */
+bool run_is_under_way(const char *state, const struct journal_state *s);
+
 /* How a run stands. */
 struct run_summary {
 	char *id;

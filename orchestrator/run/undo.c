@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "orchestrator/fusion/bundle.h"
+#include "orchestrator/run/undo_clone.h"
 #include "orchestrator/run/undo_guest.h"
 #include "orchestrator/run/undo_host.h"
 #include "orchestrator/run/undo_kernel.h"
@@ -241,6 +242,7 @@ const struct undo_kind *undo_find(const char *change)
 {
 	static const struct undo_kind kinds[] = {
 		{"snapshot", false, undo_snapshot, by_hand_snapshot},
+		{"clone", false, undo_clone, undo_clone_by_hand},
 		{"prepared", false, undo_prepared, undo_prepared_by_hand},
 		{"firewall", false, undo_firewall, undo_firewall_by_hand},
 		{"kdumpd", false, undo_kdumpd, undo_kdumpd_by_hand},

@@ -41,6 +41,17 @@ static void decode_vms(const struct vmrest_text *t)
 	pl_error_free(e);
 }
 
+static void decode_id(const struct vmrest_text *t)
+{
+	char *id = NULL;
+	struct pl_error *e = vmrest_decode_id(t, &id);
+
+	if ((e == NULL) != (id != NULL) || (id && (strpbrk(id, "/?#%&. ") || !*id)))
+		abort();
+	free(id);
+	pl_error_free(e);
+}
+
 static void decode_addresses(const struct vmrest_text *t)
 {
 	char ip[16], ips[16][16];
@@ -64,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t count;
 
 	decode_vms(&t);
+	decode_id(&t);
 	decode_addresses(&t);
 	pl_error_free(vmrest_decode_power(&t, &power));
 	pl_error_free(vmrest_decode_nics(&t, nics, &count));
