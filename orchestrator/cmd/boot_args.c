@@ -94,17 +94,35 @@ static struct pl_error *read_given(const struct cmd_input *in, struct given *g)
 
 /* ---- decode --------------------------------------------------------------------------------- */
 
+/* Those who forget the quotes give several words. */
+static struct pl_error *join(const struct cmd_input *in, char ret[static TEXT_MAX + 1])
+{
+	size_t used = 0;
+	for (size_t i = 1; i < cmd_args(in); i++) {
+		size_t len = strlen(cmd_arg(in, i));
+		if (len + 1 > TEXT_MAX - used)
+			return pl_error_new(
+				PL_ERR_USAGE, "the boot-args are longer than %d bytes", (int)TEXT_MAX);
+		if (i > 1)
+			ret[used++] = ' ';
+		memcpy(ret + used, cmd_arg(in, i), len);
+		used += len;
+	}
+	ret[used] = '\0';
+	return NULL;
+}
+
 static struct pl_error *decode(struct cmd_env *env, const struct cmd_input *in, int *exit_code)
 {
 	struct given g;
 	struct boot_args_findings findings;
-	const char *args = cmd_arg(in, 1);
-	if (args == NULL)
+	char args[TEXT_MAX + 1];
+	if (cmd_arg(in, 1) == NULL)
 		return pl_error_hint(pl_error_new(PL_ERR_USAGE, "decode needs the boot-args"),
 			"paniclab boot-args decode 'debug=0x24c44 _panicd_ip=192.168.136.1'");
-	if (strlen(args) > TEXT_MAX)
-		return pl_error_new(PL_ERR_USAGE, "the boot-args are longer than %d bytes", (int)TEXT_MAX);
-	struct pl_error *e = read_given(in, &g);
+	struct pl_error *e = join(in, args);
+	if (e == NULL)
+		e = read_given(in, &g);
 	if (e != NULL)
 		return e;
 	if (!g.has_dump)
@@ -271,12 +289,12 @@ static const struct cmd_option options[] = {
 
 const struct cmd cmd_boot_args = {
 	.name = "boot-args",
-	.synopsis = "[options] decode BOOT-ARGS | encode",
+	.synopsis = "[options] decode BOOT-ARGS... | encode",
 	.summary = "says what boot-args mean to a kernel, and makes those for a dump",
 	.example = "paniclab boot-args decode 'debug=0x104c44 _panicd_port=12345' --macos 10.15.4\n"
 		   "paniclab boot-args encode --dump network --server 192.168.136.1 --reboot --merge '-v'",
 	.options = options,
 	.min_args = 1,
-	.max_args = 2,
+	.max_args = 1 + TEXT_MAX / 2,
 	.run = run,
 };

@@ -26,6 +26,10 @@ check '... 10.13.1 has no REBOOT_ALWAYS' run 0 boot-args decode 'debug=0x124c44 
 check '... which is said' has 'since xnu-4570.31' out
 check 'a text that begins with a dash' run 0 boot-args decode -- '-v keepsyms=1'
 check '... has its words explained' has '-v: verbose boot' out
+check 'several words' run 1 boot-args decode debug=0x104c44 _panicd_port=12345 -m 10.15.4 --json
+check '... are one text' query .boot_args 'debug=0x104c44 _panicd_port=12345'
+refused_long() { run 2 boot-args decode "$(head -c 4000 /dev/zero | tr '\0' a)" "$(head -c 96 /dev/zero | tr '\0' a)"; }
+check '... and no longer than one' refused_long
 check 'SIP that keeps the debugger off' run 1 boot-args decode 'debug=0x24c44 _panicd_ip=10.0.0.1' --csr 0x10000
 check '... has its own rule' has '[sip]' out
 check 'two NICs' run 0 boot-args decode 'debug=0x24c44 _panicd_ip=10.0.0.1' --nic e1000e --nic e1000e
