@@ -234,6 +234,13 @@ check 'a core without a panic text has its thread' is '.panic.from_thread' true
 check 'and a name by it' is .panic.signature_title "unknown in net.example.Panicker:panicker_store < net.example.Panicker:panicker_start"
 inspect "$dir/quiet"
 check 'but not without symbols' is '.panic // "none"' none
+# Two are: which of them it was is not to be told.
+sed -n 's/^stack stack0 /stack stack1 /p' "$dir/quiet.orders" >"$dir/as_first"
+{ sed '/^stack stack1 /d' "$dir/quiet.orders" && cat "$dir/as_first"; } >"$dir/both.orders"
+"$BUILD/kernmake" core "$dir/both.orders" "$dir/both"
+with_files "$dir/both"
+check 'where two threads are in panic() neither is named' is '[.thread_list[].panicked // empty] | length' 0
+check 'and there is no panic' is '.panic // "none"' none
 
 # ---- stacks that go wrong ----
 KERNEL_BARE=bare

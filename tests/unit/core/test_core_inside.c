@@ -402,7 +402,7 @@ static void believes_no_other_boot_args(void **state)
 	(void)state;
 	memset(unending, 'x', sizeof unending);
 	unending[1024] = '\0';
-	for (int wrong = 0; wrong < 3; wrong++) {
+	for (int wrong = 0; wrong < 4; wrong++) {
 		core_begin(&bytes);
 		uint8_t *page = core_pages(&bytes, TABLE, 1);
 		w64(page + 160, TABLE + 0x200);
@@ -410,6 +410,8 @@ static void believes_no_other_boot_args(void **state)
 			wrong == 1   ? "a\033[2J"
 			: wrong == 2 ? unending
 				     : "-v");
+		if (wrong == 3)
+			page[0x200 + 4] = 17; /* EFI has 32 bits or 64 */
 		open_core();
 		assert_false(core_boot_args(&core, TABLE, out));
 		core_file_close(&core);

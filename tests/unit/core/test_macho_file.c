@@ -74,6 +74,10 @@ static void reads_each_architecture(void **state)
 	assert_null(macho_find_version(fileno(in), 2 * PAGE, sizeof fat, &forever, &v));
 	assert_string_equal(v.text, KERNEL);
 	fclose(in);
+	/* the format that a kernel prints it with */
+	static const char format[] = "Darwin Kernel Version %d.%d.%d: root:xnu-%s/RELEASE";
+	assert_false(kernel_version_parse(format, strlen(format), &v));
+	assert_string_equal(v.text, "");
 
 	put_slice(fat, 1, 0x01000007, 2 * PAGE, 2 * PAGE + 1);
 	kit_file("f", fat, sizeof fat);

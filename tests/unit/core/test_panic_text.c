@@ -229,6 +229,19 @@ static void keeps_the_first_of_several_panics(void **state)
 	assert_string_equal(p.model, "VMware7,1 (Mac-0123456789ABCDEF)");
 }
 
+/* Two CPUs write at once: what continues the panic's stack is its own, whoever's backtrace began last. */
+static void follows_the_panic_s_own_stack(void **state)
+{
+	(void)state;
+	parse("panic(cpu 0 caller 0x10): first\nBacktrace (CPU 0), Frame : Return Address\n"
+	      "0xffffff80aa000010 : 0x1\nBacktrace (CPU 1), Frame : Return Address\n"
+	      "0xffffff80aa000100 : 0x2\n0xffffff80bb000010 : 0x8\n0xffffff80aa000200 : 0x3\n"
+	      "0xffffff80aa000180 : 0x9\n");
+	assert_int_equal(p.frame_count, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(p.frames[i].address, i + 1);
+}
+
 static void tolerates_crlf_and_mail_quotes(void **state)
 {
 	(void)state;
@@ -404,6 +417,7 @@ int main(void)
 		T(tells_what_a_page_fault_touched),
 		T(takes_nothing_of_the_next_boot),
 		T(keeps_the_first_of_several_panics),
+		T(follows_the_panic_s_own_stack),
 		T(tolerates_crlf_and_mail_quotes),
 		T(reads_json_reports),
 		T(starts_in_the_middle),
