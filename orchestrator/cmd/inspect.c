@@ -125,8 +125,9 @@ static void print_panic(FILE *out, const json_t *doc)
 		fprintf(out, "\n  %" PRId64 " line%s of the panic text not understood (--json lists them)\n",
 			unknown, unknown > 1 ? "s" : "");
 	if (pl_json_int_or(panic, "other_panics", 0) > 0)
-		fputs("\n  the text goes on with another panic, of the same boot or a later one: this is the "
-		      "first\n",
+		fputs("\n  another panic follows in the text, of the same boot or a later one (--last tells "
+		      "the "
+		      "last one's)\n",
 			out);
 }
 
@@ -251,6 +252,7 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 	if (!e && rules_path)
 		e = signature_rules_load(rules_path, &rules);
 	o.rules = rules;
+	o.last = cmd_flag(in, "last");
 	o.kernels = values(in, "kernel");
 	o.kexts = values(in, "kext");
 	o.kits = values(in, "kdk");
@@ -270,6 +272,7 @@ static const struct cmd_option options[] = {
 		"the kernel that panicked, or its dSYM: its symbols name addresses; repeatable"},
 	{"kext", 'x', "FILE", "the same of a kext, also as a .kext bundle; repeatable"},
 	{"kdk", 0, "DIR", "a Kernel Debug Kit that has them; repeatable"},
+	{"last", 'l', NULL, "of a log with several panics the last, not the first"},
 	{"debugger", 0, "NAME", "write the commands with which lldb or gdb opens this core"},
 	{"output", 'o', "FILE", "write them to FILE, not to standard output"},
 	{"open", 0, NULL, "open the core in the debugger, by default lldb"},

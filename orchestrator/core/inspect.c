@@ -132,11 +132,35 @@ static struct pl_error *name_frames(struct inspect *in, struct panic_text *p)
 	return e;
 }
 
+/* Goes on to the last panic of the text; *p, of the first one, becomes its. */
+static struct pl_error *go_to_last(const char **text, size_t *size, struct panic_text *p)
+{
+	struct pl_error *e = NULL;
+
+	while (!e && p->next > 0) {
+		struct panic_text later;
+		size_t next = p->next;
+		e = panic_text_parse(*text + next, *size - next, &later);
+		if (e || !later.found) {
+			panic_text_deinit(&later);
+			break;
+		}
+		panic_text_deinit(p);
+		*p = later;
+		*text += next;
+		*size -= next;
+	}
+	return e;
+}
+
 struct pl_error *inspect_panic(struct inspect *in, const char *text, size_t size, struct inspect_found *found)
 {
 	struct panic_text p;
 	json_t *o = NULL;
 	struct pl_error *e = panic_text_parse(text, size, &p);
+
+	if (!e && in->options->last)
+		e = go_to_last(&text, &size, &p);
 
 	*found = (struct inspect_found){.panic = !e && p.found, .report = p.report};
 	if (found->panic)

@@ -109,6 +109,25 @@ static bool is_fault(const char *message)
 				  strstr(message, "instruction fetch abort"));
 }
 
+/* Behind what is read of one panic: only whether there are more. */
+static void look_further(struct panic_text *t, const char *text, size_t size, size_t from)
+{
+	static const char mark[] = "panic(cpu ";
+
+	while (from < size) {
+		const char *at = memmem(text + from, size - from, mark, strlen(mark));
+		if (!at)
+			return;
+		from = (size_t)(at - text);
+		if (panic_first_line((struct panic_piece){at, size - from})) {
+			t->next = from;
+			t->other_panics++;
+			return;
+		}
+		from++;
+	}
+}
+
 static struct pl_error *parse_plain(const char *text, size_t size, struct panic_text *t)
 {
 	struct panic_parser p = {.t = t};
@@ -119,9 +138,13 @@ static struct pl_error *parse_plain(const char *text, size_t size, struct panic_
 	pl_buf_init(&p.message, MESSAGE_MAX);
 	panic_lines_init(&lines, text, size);
 	while (!e && !p.over && panic_lines_next(&lines, &line)) {
-		if (p.started && line.p - p.start > PANIC_TEXT_MAX)
+		if (p.started && line.p - p.start > PANIC_TEXT_MAX) {
+			look_further(t, text, size, (size_t)(line.p - text));
 			break;
+		}
 		e = feed(&p, (struct panic_piece){line.p, line.len});
+		if (p.over)
+			t->next = (size_t)(line.p - text);
 	}
 	if (!e && p.in_message)
 		e = finish_message(&p);
@@ -172,6 +195,7 @@ struct pl_error *panic_text_parse(const char *text, size_t size, struct panic_te
 		return e;
 	e = inner ? parse_plain(inner, inner_size, ret) : parse_plain(text, size, ret);
 	ret->report = inner != NULL;
+	ret->next = inner ? 0 : ret->next;
 	if (!e && inner && ret->found)
 		e = take_head(text, size, ret);
 	free(inner);

@@ -97,6 +97,7 @@ struct panic_text {
 	size_t lines_before;         /* lines that are not empty before the panic: noise */
 	size_t lines_unknown;        /* all that were not understood, kept or not */
 	size_t other_panics;         /* further "panic(cpu" lines */
+	size_t next;                 /* where in a plain text another boot's panic begins; 0: nowhere */
 };
 
 /**

@@ -4,7 +4,8 @@
 set -u
 . tests/cli/lib.sh
 has() { grep -qF -- "$1" "$2"; }
-json() { "$PANICLAB" inspect --json "$1" >"$dir/out" 2>"$dir/err"; }
+lacks() { ! has "$@"; }
+json() { "$PANICLAB" inspect --json "$@" >"$dir/out" 2>"$dir/err"; }
 # The value of a top-level string or number.
 value() { sed -n "s/^  \"$1\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$/\1/p" "$dir/out"; }
 is() { [ "$(value "$1")" = "$2" ]; }
@@ -41,6 +42,18 @@ check 'no control byte reaches the terminal' no_escape
 sed 's/$/\r/' "$dir/log" >"$dir/crlf"
 json "$dir/crlf"
 check 'the same with CRLF' is build 20G80
+
+{ cat "$dir/log" && sed 's/a.c/b.c/; s/20G80/21A559/' "$dir/log" && sed 's/a.c/c.c/; s/20G80/22A380/' "$dir/log"; } >"$dir/boots"
+json "$dir/boots"
+check 'of the panics of several boots the first' is build 20G80
+json "$dir/boots" --last
+check '... or the last' is build 22A380
+check '... with its own text' has 'c.c:' "$dir/out"
+check '... and no other' lacks 'b.c:' "$dir/out"
+run 0 inspect "$dir/boots"
+check '... and a word that there are more' has 'another panic follows' "$dir/out"
+json "$dir/log" --last
+check 'of one the only one' is build 20G80
 
 { printf '\0\033[2J\0\377' && head -c 3000 /dev/zero && cat "$dir/log"; } >"$dir/noisy"
 json "$dir/noisy"

@@ -109,6 +109,7 @@ static void check_origin(const struct panic_text *p, const char *data, size_t si
 	has(&h, p->build);
 	has(&h, p->model);
 	has_number(&h, &p->caller, false);
+	has_number(&h, &p->fault_address, false);
 	has_number(&h, &p->kernel_slide, false);
 	has_number(&h, &p->uptime_ns, true);
 	for (size_t i = 0; i < p->frame_count; i++) {
@@ -203,6 +204,15 @@ static void check_signature(const struct panic_text *p)
 	signature_deinit(&again);
 }
 
+/* Where another report begins, there is one. */
+static void check_next(const struct panic_text *p, const char *text, size_t size)
+{
+	if (p->next == 0)
+		return;
+	need(!p->report && p->next < size && p->other_panics > 0);
+	need(memmem(text + p->next, size - p->next, "panic(cpu ", strlen("panic(cpu ")) != NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct panic_text p;
@@ -213,6 +223,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = realloc(exact, size ? size : 1);
 	need(panic_text_parse(text, size, &p) == NULL);
 	check_limits(&p);
+	check_next(&p, text, size);
 	need(!p.string || strlen(p.string) <= size * 3);
 	check_signature(&p);
 	json_t *o = json_of(&p);

@@ -207,10 +207,29 @@ static void takes_nothing_of_the_next_boot(void **state)
 	assert_null(p.kernel_version);
 	assert_null(p.model);
 	assert_int_equal(p.other_panics, 1);
+	assert_true(p.next > 0);
 	/* Of the same boot, the end is of both. */
 	parse("panic(cpu 0 caller 0x10): first\n" BACKTRACE
 	      "panic(cpu 1 caller 0x20): second\n" BACKTRACE TAIL);
 	assert_non_null(p.kernel_version);
+	assert_int_equal(p.next, 0);
+}
+
+static void sees_a_panic_far_behind(void **state)
+{
+	(void)state;
+	static const char first[] = "panic(cpu 0 caller 0x10): first\n" BACKTRACE TAIL;
+	static const char second[] = "panic(cpu 1 caller 0x20): second\n" BACKTRACE;
+	size_t between = PANIC_TEXT_MAX + 100, head = sizeof first - 1;
+	char *text = malloc(head + between + sizeof second);
+	assert_non_null(text);
+	memcpy(text, first, head);
+	memset(text + head, '\n', between);
+	memcpy(text + head + between, second, sizeof second);
+	parse(text);
+	assert_int_equal(p.other_panics, 1);
+	assert_int_equal(p.next, head + between);
+	free(text);
 }
 
 static void keeps_the_first_of_several_panics(void **state)
@@ -416,6 +435,7 @@ int main(void)
 		T(reads_debugger_calls),
 		T(tells_what_a_page_fault_touched),
 		T(takes_nothing_of_the_next_boot),
+		T(sees_a_panic_far_behind),
 		T(keeps_the_first_of_several_panics),
 		T(follows_the_panic_s_own_stack),
 		T(tolerates_crlf_and_mail_quotes),
