@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fs.h"
 #include "base/text.h"
 
 const struct cmd_option cmd_common_options[] = {
@@ -53,9 +54,29 @@ static struct pl_error *unknown(const struct cmd *cmd, const char *word)
 	return pl_error_hint(e, "see paniclab %s --help", cmd->name);
 }
 
+/* A shell expands the "~" of a word of its own, not that of --kdk=~/kits. */
+static bool is_path(const struct cmd_option *o)
+{
+	static const char *const paths[] = {"FILE", "DIR", "PATH"};
+
+	for (size_t i = 0; o->arg != NULL && i < sizeof paths / sizeof *paths; i++)
+		if (strcmp(o->arg, paths[i]) == 0)
+			return true;
+	return false;
+}
+
 static void add(struct cmd_input *in, const struct cmd_option *o, const char *value)
 {
-	in->given[in->given_count++] = (struct cmd_given){o->name, value};
+	in->given[in->given_count++] = (struct cmd_given){.name = o->name, .value = value};
+}
+
+static struct pl_error *add_path(struct cmd_input *in, const struct cmd_option *o, const char *value)
+{
+	add(in, o, value);
+	struct cmd_given *g = &in->given[in->given_count - 1];
+	struct pl_error *e = pl_fs_expand(value, &g->expanded);
+	g->value = g->expanded;
+	return e;
 }
 
 /* One word that starts with a dash; *i moves on when it takes the next word. */
@@ -91,6 +112,8 @@ static struct pl_error *parse_option(
 				"give it as --%s %s", o->name, o->arg);
 		attached = argv[++*i];
 	}
+	if (is_path(o))
+		return add_path(in, o, attached);
 	add(in, o, attached == NULL ? "" : attached);
 	return NULL;
 }
@@ -135,6 +158,8 @@ struct pl_error *cmd_parse(const struct cmd *cmd, int argc, char **argv, struct 
 
 void cmd_input_deinit(struct cmd_input *in)
 {
+	for (size_t i = 0; i < in->given_count; i++)
+		free(in->given[i].expanded);
 	free(in->given);
 	free(in->args);
 	*in = (struct cmd_input){0};

@@ -13,7 +13,8 @@
 
 struct cmd_given {
 	const char *name;  /* the option's, without dashes */
-	const char *value; /* "" for a flag */
+	const char *value; /* "" for a flag; of a path with its "~" expanded */
+	char *expanded;    /* that, or NULL */
 };
 
 struct cmd_input {
@@ -26,7 +27,7 @@ struct cmd_input {
 /** The options that every command has; ends with a NULL name. */
 extern const struct cmd_option cmd_common_options[];
 
-/** Parses argv after the command's name. Values are borrowed from argv. */
+/** Parses argv after the command's name. Values are borrowed from argv, but for expanded paths. */
 struct pl_error *cmd_parse(const struct cmd *cmd, int argc, char **argv, struct cmd_input *ret) PL_MUST_USE;
 void cmd_input_deinit(struct cmd_input *in);
 

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "orchestrator/cmd/options.h"
@@ -13,6 +14,7 @@ static const struct cmd_option own[] = {
 	{"bind", 'b', "ADDR", "where to listen"},
 	{"allow", 0, "NET", "repeatable"},
 	{"once", 'o', NULL, "a flag"},
+	{"in", 'i', "DIR", "a path"},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -105,12 +107,27 @@ static void test_help_needs_no_arguments(void **state)
 	pl_buf_deinit(&text);
 }
 
+static void test_paths(void **state)
+{
+	(void)state;
+	struct cmd_input in;
+	setenv("HOME", "/home/of", 1);
+	assert_null(parse(&in, 6, "--in=~/kits", "-i~", "--in", "a/~", "--bind=~/x", "~/file"));
+	assert_string_equal(cmd_nth(&in, "in", 0), "/home/of/kits");
+	assert_string_equal(cmd_nth(&in, "in", 1), "/home/of");
+	assert_string_equal(cmd_nth(&in, "in", 2), "a/~");
+	assert_string_equal(cmd_value(&in, "bind"), "~/x"); /* not a path */
+	assert_string_equal(cmd_arg(&in, 0), "~/file");     /* the shell's, had it wanted to */
+	cmd_input_deinit(&in);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_misuse),
 		cmocka_unit_test(test_help_needs_no_arguments),
+		cmocka_unit_test(test_paths),
 	};
 	return cmocka_run_group_tests_name("options", tests, NULL, NULL);
 }
