@@ -33,9 +33,9 @@
  * a "panic-log". A gzip file is a "gzip-core" when a core is inside or when it
  * breaks off before that can be told; else it is what an on-disk core or a panic text in it is.
  *
- * A gzip-core is decompressed into an unnamed file below $TMPDIR (else /tmp), at
- * most INSPECT_GUNZIP_MAX bytes of it: of a bigger core the beginning is looked
- * at, and what stands further back (the notes of newer kernels, often the panic
+ * A gzip-core is decompressed into an unnamed file below $TMPDIR (else /tmp): INSPECT_GUNZIP_MIN bytes
+ * of it, or as many as are half of what is free there, up to INSPECT_GUNZIP_MAX. Of a bigger core the
+ * beginning is looked at, and what stands further back (the notes of newer kernels, often the panic
  * text) is missing; a warning says so.
  */
 #ifndef CORE_INSPECT_H
@@ -48,7 +48,8 @@
 #include "base/log.h"
 #include "base/wait.h"
 
-#define INSPECT_GUNZIP_MAX (UINT64_C(512) << 20)
+#define INSPECT_GUNZIP_MIN (UINT64_C(512) << 20)
+#define INSPECT_GUNZIP_MAX (UINT64_C(16) << 30)
 #define INSPECT_TEXT_MAX ((size_t)16 << 20) /* of a longer log, its end is read */
 
 struct inspect_options {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -134,9 +135,8 @@ static struct pl_error *set_gzip(struct inspect *in, const struct gunzip_result 
 	if (!e && in->partial)
 		e = inspect_warn(in,
 			"only the first %llu MiB of the core were looked at: paniclab extract decompresses "
-			"all "
-			"of it",
-			(unsigned long long)(INSPECT_GUNZIP_MAX >> 20));
+			"all of it",
+			(unsigned long long)(r->bytes_out >> 20));
 	return e;
 }
 
@@ -178,6 +178,17 @@ static struct pl_error *inspect_inner(struct inspect *in, int fd, const struct g
 	return e ? e : inspect_check(set_truncated(in, r));
 }
 
+/* Half of what is free where fd is: zeroes take none of it, and others may need some. */
+static uint64_t room_for(int fd)
+{
+	struct statvfs v;
+	uint64_t half = fstatvfs(fd, &v) < 0 ? 0 : (uint64_t)v.f_bavail * v.f_frsize / 2;
+
+	if (half < INSPECT_GUNZIP_MIN)
+		return INSPECT_GUNZIP_MIN;
+	return half < INSPECT_GUNZIP_MAX ? half : INSPECT_GUNZIP_MAX;
+}
+
 struct pl_error *inspect_gzip(struct inspect *in)
 {
 	struct gunzip_result r;
@@ -186,7 +197,7 @@ struct pl_error *inspect_gzip(struct inspect *in)
 
 	if (e)
 		return e;
-	e = gunzip_range(in->fd, 0, in->bytes, fd, INSPECT_GUNZIP_MAX, in->wait, &r);
+	e = gunzip_range(in->fd, 0, in->bytes, fd, room_for(fd), in->wait, &r);
 	if (!e)
 		e = set_gzip(in, &r);
 	if (!e)
