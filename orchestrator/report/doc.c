@@ -154,6 +154,17 @@ const char *doc_guest_system(const json_t *doc, struct doc_field *f)
 	return f->text;
 }
 
+const char *doc_kernel(const json_t *doc, struct doc_field *f)
+{
+	const json_t *kernel = json_object_get(doc, "kernel");
+	struct doc_field part;
+	f->text[0] = '\0';
+	add(f, "", doc_field(kernel, "variant", &part), "");
+	add(f, " from ", doc_field(kernel, "kit", &part), "");
+	add(f, ": ", doc_field(kernel, "why", &part), "");
+	return f->text;
+}
+
 const char *doc_boots(const json_t *doc, struct doc_field *f)
 {
 	const json_t *boots = json_object_get(doc, "boots");

@@ -54,6 +54,9 @@ const char *doc_finding(const json_t *finding, struct doc_field *f);
 /** "macOS 10.12.6 (16G29), xnu 3789.73.8, development kernel", as much as is known. */
 const char *doc_guest_system(const json_t *doc, struct doc_field *f);
 
+/** "development from /kits/KDK_10.12.6_16G29.kdk: the same build, 16G29", of a kernel that was installed. */
+const char *doc_kernel(const json_t *doc, struct doc_field *f);
+
 /** "2 before the panic: armed; for the boot-args", "" if that is not known. */
 const char *doc_boots(const json_t *doc, struct doc_field *f);
 

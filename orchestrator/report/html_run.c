@@ -158,6 +158,9 @@ void html_lab(struct emit *w, const json_t *doc)
 	html_fact(w, "xnu", facts, "xnu");
 	html_fact(w, "Variant", facts, "variant");
 	html_fact(w, "Kernel UUID", facts, "kernel_uuid");
+	const json_t *kernel = json_object_get(doc, "kernel");
+	html_fact(w, "Installed from", kernel, "kit");
+	html_fact(w, "Which fits", kernel, "why");
 	html_fact(w, "Model", facts, "model");
 	html_fact(w, "SIP", facts, "sip");
 	html_fact(w, "Interface", facts, "interface");

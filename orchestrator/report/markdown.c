@@ -34,6 +34,7 @@ static void headline(struct emit *w, const json_t *doc)
 	item(w, "Scenario", doc, "scenario");
 	item(w, "Guest", doc, "guest");
 	item_text(w, "System", doc_guest_system(doc, &f));
+	item_text(w, "Kernel installed", doc_kernel(doc, &f));
 	item_text(w, "Boots", doc_boots(doc, &f));
 	item(w, "Run", doc, "id");
 	item(w, "Started", doc, "started");

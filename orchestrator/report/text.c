@@ -232,6 +232,10 @@ struct pl_error *report_text(const json_t *doc, bool color, struct pl_buf *out)
 		label(&w, "guest");
 		emit_printf(&w, "%s\n", f.text);
 	}
+	if (doc_kernel(doc, &f)[0] != '\0') {
+		label(&w, "kernel");
+		emit_printf(&w, "%s\n", f.text);
+	}
 	if (doc_boots(doc, &f)[0] != '\0') {
 		label(&w, "boots");
 		emit_printf(&w, "%s\n", f.text);

@@ -15,6 +15,7 @@
 #include "orchestrator/macos/csr.h"
 #include "orchestrator/macos/guest_os.h"
 #include "orchestrator/run/boot_args.h"
+#include "orchestrator/run/console.h"
 #include "orchestrator/run/context.h"
 #include "orchestrator/run/plan.h"
 #include "orchestrator/run/vm_nvram.h"
@@ -181,6 +182,7 @@ static struct pl_error *make_boot_args(const struct run *r, char **ret)
 		.interface = a->interface,
 		.xnu = a->xnu,
 		.kcsuffix = kernel_suffix(r),
+		.serial = a->console,
 		.extra = r->scenario->boot_args,
 	};
 	*ret = NULL;
@@ -264,6 +266,7 @@ static struct pl_error *note_before(struct run *r, const struct vm_nvram *v)
 		return NULL;
 	free(a->args_before);
 	a->args_before = NULL;
+	a->console = plan_sets_boot_args(r) && console_is_wanted(r);
 	struct pl_error *e = vm_nvram_boot_args(v, &a->args_before, NULL);
 	if (e == NULL)
 		e = vm_nvram_csr(v, &a->csr_before);
@@ -285,6 +288,24 @@ static struct pl_error *choose(struct run *r, const struct vm_nvram *v, uint32_t
 	return e != NULL ? e : choose_csr(r, csr);
 }
 
+/* The journal's entry, and what of it is no variable. */
+static struct pl_error *begin_edit(struct run *r, const struct vm_nvram *v)
+{
+	struct arming *a = &r->arm;
+	json_t *before = vm_nvram_before(v), *console = NULL;
+	struct pl_error *e = a->console ? console_before(r, &console) : NULL;
+	if (e == NULL && console != NULL && json_object_set(before, "console", console) < 0)
+		e = pl_error_nomem();
+	if (e == NULL)
+		e = run_intent(r, "nvram", before, &a->intent);
+	else
+		json_decref(before);
+	if (e == NULL && console != NULL)
+		e = console_add(r, console);
+	json_decref(console);
+	return e;
+}
+
 static struct pl_error *edit(struct run *r, struct vm_nvram *v)
 {
 	struct arming *a = &r->arm;
@@ -293,7 +314,7 @@ static struct pl_error *edit(struct run *r, struct vm_nvram *v)
 	if (e != NULL || (r->boot_args == NULL && csr == a->csr))
 		return e;
 	if (a->intent == 0)
-		e = run_intent(r, "nvram", vm_nvram_before(v), &a->intent);
+		e = begin_edit(r, v);
 	if (e == NULL && r->boot_args != NULL)
 		e = vm_nvram_set_boot_args(v, r->boot_args);
 	if (e == NULL && csr != a->csr)

@@ -37,6 +37,7 @@ struct arming {
 	char *args_before;     /* malloc'd; what the user had */
 	uint32_t csr_before;   /* 0: none was set, or it was 0 */
 	uint32_t csr;          /* what it is now */
+	bool console;          /* a serial port is added, see console.h */
 	int64_t intent;        /* the journal's; 0: nothing is edited yet */
 };
 

@@ -16,6 +16,7 @@ struct pl_error *run_boot_args_make(const char *present, const struct run_boot_a
 		.reboot = dump,
 		.nmi = dump,
 		.kernel = choices->kcsuffix,
+		.serial = choices->serial,
 		.xnu = choices->xnu,
 	};
 	char *ours = NULL;

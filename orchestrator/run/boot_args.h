@@ -16,6 +16,7 @@ struct run_boot_args {
 	uint16_t port;
 	const char *interface;    /* kdp_match_name; "" leaves it alone */
 	struct macos_version xnu; /* all zero when not known */
+	bool serial;              /* serial=3 */
 	const char *kcsuffix;     /* "development"; NULL leaves it alone */
 	const char *extra;        /* the scenario's own, may be "" */
 };

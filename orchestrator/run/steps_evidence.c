@@ -89,10 +89,10 @@ static void collect_serial(struct run *r)
 		add_evidence(r, "serial_log", path, "complete", "");
 	else if (wants(r, EVIDENCE_SERIAL_LOG))
 		add_evidence(r, "serial_log", NULL, "missing",
-			e != NULL ? pl_error_what(e)
-			: r->serial.path == NULL
-				? "the .vmx sends no serial console into a file that is readable here"
-				: "the console said nothing");
+			e != NULL                ? pl_error_what(e)
+			: r->serial.path == NULL ? "the .vmx sends no serial console into a file that is "
+						   "readable here, and none could be added"
+						 : "the console said nothing");
 	pl_error_free(e);
 	free(path);
 	pl_buf_deinit(&text);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "orchestrator/fusion/vmx.h"
 #include "orchestrator/run/kernel.h"
 #include "orchestrator/run/kernel_kit.h"
 #include "orchestrator/run/plan.h"
@@ -12,6 +13,8 @@
 
 /* A kit is a gigabyte, and kextcache and kmutil link every kext of the system. */
 static const int64_t INSTALL_TIME = 1800 * PL_SECOND;
+
+enum { MEMORY_MB = 4096 };
 
 struct install {
 	struct run *r;
@@ -59,6 +62,20 @@ static struct pl_error *script(struct install *in, const char *action, struct gu
 	const char *argv[] = {
 		action, kdk_generation_name(in->generation), in->variant, KERNEL_PLACE, in->kit.opened, NULL};
 	return guest_script_ok(in->r->guest, kernel_script(in->generation), argv, true, &in->w, ret);
+}
+
+/* Kasan's shadow and the checks of the others take their share. */
+static void warn_of_memory(const struct run *r)
+{
+	struct vmx v;
+	struct pl_error *e = vmx_load(r->vm.vmx, &v);
+	const char *size = e == NULL ? vmx_get(&v, "memsize") : NULL;
+	uint64_t mb;
+	if (size != NULL && pl_parse_u64(size, UINT32_MAX, &mb) && mb < MEMORY_MB)
+		pl_log(r->log, PL_LOG_WARN, "%s: memsize in the .vmx is %s; such a kernel wants %d or more",
+			r->cfg->name, size, MEMORY_MB);
+	vmx_deinit(&v);
+	pl_error_free(e);
 }
 
 static void tell_plan(const struct run *r, const struct guest_output *o)
@@ -163,6 +180,7 @@ struct pl_error *step_kernel(struct run *r, char *out)
 		SAY("the %s kernel runs already", in.variant);
 		return NULL;
 	}
+	warn_of_memory(r);
 	struct pl_error *e = check_variant(&in);
 	if (e == NULL)
 		e = install(&in);

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "orchestrator/fusion/bundle.h"
+#include "orchestrator/run/console.h"
 #include "orchestrator/run/undo_clone.h"
 #include "orchestrator/run/undo_guest.h"
 #include "orchestrator/run/undo_host.h"
@@ -178,7 +179,7 @@ static struct pl_error *put_back_nvram(const struct undo *u)
 	if (e == NULL && changed)
 		e = vm_nvram_write(&v);
 	vm_nvram_close(&v);
-	return e;
+	return e != NULL ? e : console_remove(json_object_get(u->change->before, "console"));
 }
 
 static struct pl_error *undo_nvram(struct undo *u, char *out)
@@ -208,6 +209,9 @@ static struct pl_error *undo_nvram(struct undo *u, char *out)
 static void by_hand_nvram(const struct undo *u, char *out)
 {
 	vm_nvram_by_hand(u->change->before, out, UNDO_TEXT_MAX);
+	size_t used = strlen(out);
+	if (json_object_get(u->change->before, "console") != NULL)
+		snprintf(out + used, UNDO_TEXT_MAX - used, "; remove the lines of serial0 from its .vmx");
 }
 
 static void by_hand_boot_args(const struct undo *u, char *out)

@@ -31,10 +31,10 @@ is "$(g 'uname -v | sed "s,.*/,,"; sysctl -n kern.bootargs')" "$(printf 'RELEASE
 is "$(g 'ls -d /private/var/tmp/paniclab* 2>/dev/null')" "" "... nothing of ours is in the guest"
 
 # Somebody's own kernel of that name, not prelinked, is back afterwards
-g 'sudo nvram csr-active-config=%77%00%00%00; sudo nvram -d boot-args; sudo reboot' >/dev/null 2>&1
 vmrun stop "$SIMLAB_VMX" soft
 unlocked
-"$PANICLAB" nvram --vmrun "$SIMLAB_VMRUN" "$SIMLAB_VMX" set csr-active-config hex:77000000 >/dev/null 2>&1
+"$PANICLAB" nvram --vmrun "$SIMLAB_VMRUN" "$SIMLAB_VMX" set csr-active-config hex:77000000 >/dev/null 2>"$ERR"
+ok $? "10.12: SIP is off"
 vmrun start "$SIMLAB_VMX" nogui
 guest_up
 g 'echo mine >mine && sudo cp mine /System/Library/Kernels/kernel.development && rm mine'

@@ -12,6 +12,7 @@ whole_release 10.15 development $kernel kextcache-mount 106
 lab_set "s|boot_timeout: .*|boot_timeout: 6s|"
 fault boot-panic
 fails 3 "does not come back with the development kernel" "10.15: the new kernel panics at boot"
+has "$(cat "$ERR")" "its console said: panic(cpu" "... and why, by the console that the run adds"
 fault clear
 scenario_set "s|kernel: development|kernel: kasan|"
 KERNEL=System/Library/Kernels/kernel.kasan

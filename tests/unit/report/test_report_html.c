@@ -50,6 +50,7 @@ static void shows_the_whole_run(void **state)
 		"guest sierra · macOS 10.12.6 (16G29), xnu 3789.70.16, development kernel · boots: 2 before "
 		"the panic: "
 		"armed; with the debug kernel · ",
+		"Installed from</th><td class=\"mono\">/kits/KDK_10.12.6_16G29.kdk</td>",
 		"kernel · 2026-11-21T10:15:00.000Z",
 		"<p class=\"quote mono\">&#34;dtrace: panic action at probe dtrace:::BEGIN (ecb ",
 		"ffffff801a2b3c40)&#34;</p>",

@@ -11,6 +11,9 @@ static void shows_the_run(void **state)
 	assert_int_equal(strncmp(text, "# As expected\n\n**Simulated lab", 30), 0);
 	assert_has(text, "\n- Scenario: `panicker-double-free`\n");
 	assert_has(text, "\n| 0 | `_handle_debugger_trap` | `mach_kernel` | `0xffffff800d1aeafd` |\n");
+	assert_has(text,
+		"\n- Kernel installed: `development from /kits/KDK_10.12.6_16G29.kdk: the same build, "
+		"16G29`\n");
 	assert_has(text, "\n- Fault address: `0x0000000000000008`\n");
 	assert_has(text, "```text\npanic(cpu 0 caller");
 	assert_has(text, "- Warning: `the NIC (AppleVmxnet3Ethernet) is one over which no kernel is known to "

@@ -44,6 +44,7 @@ static void says_it_in_this_order(void **state)
 		"            loaded at 0xffffff800d000000\n"
 		"            slide 0xce00000\n"
 		"  guest     macOS 10.12.6 (16G29), xnu 3789.70.16, development kernel\n"
+		"  kernel    development from /kits/KDK_10.12.6_16G29.kdk: the same build, 16G29\n"
 		"  boots     2 before the panic: armed; with the debug kernel\n"
 		"  restored  everything\n"
 		"  report    /var/tmp/state/paniclab/runs/20261121-101500-ab12/report.html\n");
