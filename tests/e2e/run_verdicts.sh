@@ -58,7 +58,7 @@ verdict 0 "no core wanted"
 is "$(field .boot_args.during)" "$(field '.boot_args.before + " keepsyms=1" | ltrimstr(" ")')" "... the scenario's boot-args are set"
 scenario_set 's|kernel: as-is|kernel: development|'
 run_lab
-verdict 3 "no core wanted, but another kernel than the one that runs"
+verdict 2 "no core wanted, but a kernel of which there is no kit"
 
 # A guest that merely reboots has not panicked
 cp "$WORK/original.yaml" "$WORK/scenario.yaml"
