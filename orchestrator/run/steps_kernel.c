@@ -48,7 +48,7 @@ static struct pl_error *check_seal(const struct install *in, const struct guest_
 {
 	const struct run *r = in->r;
 	const char *sealed = guest_value(o, "sealed");
-	if (in->generation < KDK_KMUTIL_INSTALL || r->scenario->isolation == ISOLATION_SNAPSHOT ||
+	if (in->generation < KDK_KMUTIL_INSTALL || r->scenario->isolation != ISOLATION_NONE ||
 		(sealed != NULL && strcmp(sealed, "Yes") == 0))
 		return NULL;
 	struct pl_error *e =

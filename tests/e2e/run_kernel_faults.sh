@@ -11,4 +11,12 @@ fails 3 "kextcache made no kernel cache" "kextcache does nothing, and exits 0"
 fault clear
 faulty_boots snapshot
 killed_at '] facts:' '] kernel:' '] verify:' '] trigger:' 'restored nvram'
+
+# On a clone, which goes with the kernel in it
+scenario_set "s|isolation: .*|isolation: clone|"
+lab_set "s|boot_timeout: .*|boot_timeout: 20s|"
+KERNEL=System/Library/Kernels/kernel.development
+ends_well "isolation clone"
+signal_at KILL '] trigger:'
+killed "isolation clone, kill -9 at the trigger"
 done_testing
