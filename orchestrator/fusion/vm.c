@@ -43,3 +43,17 @@ void vm_close(struct vm_backend *b)
 		b->ops->destroy(b->host);
 	memset(b, 0, sizeof(*b));
 }
+
+struct pl_error *vm_has_snapshot(
+	const struct vm_backend *b, const struct vm *vm, const char *name, const struct pl_wait *w, bool *ret)
+{
+	char **names = NULL;
+	size_t count = 0;
+	struct pl_error *e = b->ops->snapshots(b->host, vm, w, &names, &count);
+
+	*ret = false;
+	for (size_t i = 0; !e && i < count; i++)
+		*ret = *ret || !strcmp(names[i], name);
+	vm_names_free(names, count);
+	return e;
+}

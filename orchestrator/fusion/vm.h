@@ -124,6 +124,10 @@ struct vm_backend {
 struct pl_error *fusion_open(const struct lab_fusion *cfg, const char *vm_password, const struct pl_log *log,
 	struct vm_backend *ret) PL_MUST_USE;
 
+/** Whether the VM has a snapshot of that name. */
+struct pl_error *vm_has_snapshot(const struct vm_backend *b, const struct vm *vm, const char *name,
+	const struct pl_wait *w, bool *ret) PL_MUST_USE;
+
 /** NULL-safe, repeatable. */
 void vm_close(struct vm_backend *b);
 void vm_names_free(char **names, size_t count);

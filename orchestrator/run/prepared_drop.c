@@ -1,7 +1,5 @@
 #include "orchestrator/run/prepared_drop.h"
 
-#include <string.h>
-
 #include "base/json.h"
 #include "orchestrator/run/prepared.h"
 
@@ -9,13 +7,8 @@ struct pl_error *prepared_drop(const char *state, const struct vm_backend *b, co
 	const json_t *record, const struct pl_wait *w)
 {
 	const char *name = pl_json_str_or(record, "snapshot", "");
-	char **names = NULL;
-	size_t count = 0;
 	bool listed = false;
-	struct pl_error *e = b->ops->snapshots(b->host, vm, w, &names, &count);
-	for (size_t i = 0; i < count; i++)
-		listed = listed || strcmp(names[i], name) == 0;
-	vm_names_free(names, count);
+	struct pl_error *e = vm_has_snapshot(b, vm, name, w, &listed);
 	if (e == NULL && listed)
 		e = b->ops->snapshot_delete(b->host, vm, name, w);
 	return e != NULL ? e : prepared_forget(state, pl_json_str_or(record, "digest", ""));

@@ -86,19 +86,6 @@ struct pl_error *prepared_start_unfit(const struct run *r, const json_t *record,
 	return pl_strdup(text, why);
 }
 
-struct pl_error *prepared_start_listed(
-	const struct run *r, const char *name, const struct pl_wait *w, bool *ret)
-{
-	char **names = NULL;
-	size_t count = 0;
-	*ret = false;
-	struct pl_error *e = r->host.ops->snapshots(r->host.host, &r->vm, w, &names, &count);
-	for (size_t i = 0; i < count; i++)
-		*ret = *ret || strcmp(names[i], name) == 0;
-	vm_names_free(names, count);
-	return e;
-}
-
 /* ---- all of them ---- */
 
 static bool is_of_scenario(const struct run *r, const json_t *record)
@@ -133,7 +120,7 @@ static struct pl_error *try(struct run *r, json_t *record, const struct pl_wait 
 	const char *name = pl_json_str_or(record, "snapshot", "");
 	struct pl_error *e = prepared_start_unfit(r, record, &why);
 	if (e == NULL && why == NULL)
-		e = prepared_start_listed(r, name, w, &listed);
+		e = vm_has_snapshot(&r->host, &r->vm, name, w, &listed);
 	if (e == NULL && why == NULL && listed)
 		take(r, record);
 	else if (e == NULL)

@@ -33,10 +33,6 @@ struct pl_error *prepared_start_find(struct run *r) PL_MUST_USE;
 /** NULL if that record fits now; else (malloc'd) why not. What cannot be found out is a reason, too. */
 struct pl_error *prepared_start_unfit(const struct run *r, const json_t *record, char **why) PL_MUST_USE;
 
-/** True if the VM has a snapshot of that name. */
-struct pl_error *prepared_start_listed(
-	const struct run *r, const char *name, const struct pl_wait *w, bool *ret) PL_MUST_USE;
-
 void prepared_start_deinit(struct prepared_start *p);
 
 #endif

@@ -101,8 +101,8 @@ static struct pl_error *look(struct scene *s, const json_t *record, const char *
 {
 	struct pl_wait w = run_wait(&s->run, ASK_TIME);
 	bool listed = false;
-	struct pl_error *e =
-		prepared_start_listed(&s->run, pl_json_str_or(record, "snapshot", ""), &w, &listed);
+	struct pl_error *e = vm_has_snapshot(
+		&s->run.host, &s->run.vm, pl_json_str_or(record, "snapshot", ""), &w, &listed);
 	if (e == NULL && listed)
 		e = prepared_start_unfit(&s->run, record, why);
 	*state = !listed ? "gone" : *why != NULL ? "stale" : "fits";

@@ -91,7 +91,7 @@ static struct pl_error *clear_way(struct run *r, const json_t *record, const str
 	bool listed = false;
 	struct pl_error *e = prepared_forget(r->o->state, pl_json_str_or(record, "digest", ""));
 	if (e == NULL)
-		e = prepared_start_listed(r, name, w, &listed);
+		e = vm_has_snapshot(&r->host, &r->vm, name, w, &listed);
 	return e == NULL && listed ? r->host.ops->snapshot_delete(r->host.host, &r->vm, name, w) : e;
 }
 
@@ -111,7 +111,7 @@ static struct pl_error *keep(struct run *r, const json_t *record, const struct p
 	if (e == NULL)
 		e = r->host.ops->snapshot_take(r->host.host, &r->vm, name, w);
 	if (e == NULL)
-		e = prepared_start_listed(r, name, w, &listed);
+		e = vm_has_snapshot(&r->host, &r->vm, name, w, &listed);
 	if (e == NULL && !listed)
 		e = pl_error_at(
 			pl_error_new(PL_ERR_LAB, "the snapshot %s was reported but is not listed", name),

@@ -220,13 +220,8 @@ struct pl_error *step_snapshot(struct run *r, char *out)
 	e = r->host.ops->snapshot_take(r->host.host, &r->vm, name, &w);
 	if (e != NULL)
 		return e;
-	char **names = NULL;
-	size_t count = 0;
 	bool found = false;
-	e = r->host.ops->snapshots(r->host.host, &r->vm, &w, &names, &count);
-	for (size_t i = 0; i < count; i++)
-		found = found || strcmp(names[i], name) == 0;
-	vm_names_free(names, count);
+	e = vm_has_snapshot(&r->host, &r->vm, name, &w, &found);
 	if (e == NULL && !found)
 		e = pl_error_hint(pl_error_at(pl_error_new(PL_ERR_LAB,
 						      "the snapshot %s was reported but is not listed", name),

@@ -209,7 +209,7 @@ struct pl_error *step_prepared(struct run *r, char *out)
 	int64_t since = pl_now();
 	char took[32];
 	struct pl_wait w = run_wait(r, 60 * PL_SECOND);
-	struct pl_error *e = prepared_start_listed(r, snapshot_of(r), &w, &listed);
+	struct pl_error *e = vm_has_snapshot(&r->host, &r->vm, snapshot_of(r), &w, &listed);
 	if (e == NULL && !listed)
 		e = pl_error_new(PL_ERR_LAB, "the VM has no such snapshot any more");
 	if (e == NULL)

@@ -34,20 +34,6 @@ static bool was_on(const struct undo *u)
 	return strcmp(before_str(u, "power"), vm_power_name(VM_POWER_ON)) == 0;
 }
 
-static struct pl_error *snapshot_listed(
-	const struct undo *u, const char *name, const struct pl_wait *w, bool *ret)
-{
-	struct vm_backend *b = u->args->backend;
-	char **names = NULL;
-	size_t count = 0;
-	struct pl_error *e = b->ops->snapshots(b->host, u->args->vm, w, &names, &count);
-	*ret = false;
-	for (size_t i = 0; i < count; i++)
-		*ret = *ret || strcmp(names[i], name) == 0;
-	vm_names_free(names, count);
-	return e;
-}
-
 static struct pl_error *set_power(const struct undo *u, bool on, const struct pl_wait *w)
 {
 	struct vm_backend *b = u->args->backend;
@@ -72,7 +58,7 @@ static struct pl_error *undo_snapshot(struct undo *u, char *out)
 	struct pl_wait w = pl_wait_for(VM_TIME, NULL);
 	bool reverted = journal_has_note(u->change, "reverted");
 	bool listed = false;
-	struct pl_error *e = snapshot_listed(u, name, &w, &listed);
+	struct pl_error *e = vm_has_snapshot(b, u->args->vm, name, &w, &listed);
 	if (e != NULL)
 		return e;
 	if (!listed && u->change->done && !reverted)
@@ -87,7 +73,7 @@ static struct pl_error *undo_snapshot(struct undo *u, char *out)
 	if (e == NULL && listed)
 		e = b->ops->snapshot_delete(b->host, u->args->vm, name, &w);
 	if (e == NULL)
-		e = snapshot_listed(u, name, &w, &listed);
+		e = vm_has_snapshot(b, u->args->vm, name, &w, &listed);
 	if (e == NULL && listed)
 		e = pl_error_at(pl_error_new(PL_ERR_RESTORE,
 					"the snapshot %s is still listed after its deletion", name),

@@ -119,13 +119,8 @@ static struct pl_error *end_snapshot(const struct undo *u, const struct vm *sour
 {
 	struct vm_backend *b = u->args->backend;
 	const char *name = before_str(u, "snapshot");
-	char **names = NULL;
-	size_t count = 0;
 	bool listed = false;
-	struct pl_error *e = b->ops->snapshots(b->host, source, w, &names, &count);
-	for (size_t i = 0; i < count; i++)
-		listed = listed || strcmp(names[i], name) == 0;
-	vm_names_free(names, count);
+	struct pl_error *e = vm_has_snapshot(b, source, name, w, &listed);
 	return e == NULL && listed ? b->ops->snapshot_delete(b->host, source, name, w) : e;
 }
 

@@ -28,39 +28,26 @@ static struct pl_error *remove_record(const struct undo *u)
 	return pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot remove the record"), "%s", path);
 }
 
-static struct pl_error *count_listed(const struct undo *u, const struct pl_wait *w, size_t *ret)
-{
-	struct vm_backend *b = u->args->backend;
-	char **names = NULL;
-	size_t count = 0;
-	*ret = 0;
-	struct pl_error *e = b->ops->snapshots(b->host, u->args->vm, w, &names, &count);
-	for (size_t i = 0; i < count; i++)
-		*ret += strcmp(names[i], name_of(u)) == 0 ? 1 : 0;
-	vm_names_free(names, count);
-	return e;
-}
-
 struct pl_error *undo_prepared(struct undo *u, char *out)
 {
 	struct vm_backend *b = u->args->backend;
 	struct pl_wait w = pl_wait_for(VM_TIME, NULL);
-	size_t listed = 0;
+	bool listed = false;
 	if (u->change->done) {
 		SAY("kept: %s", name_of(u));
 		return NULL;
 	}
 	struct pl_error *e = remove_record(u);
 	if (e == NULL)
-		e = count_listed(u, &w, &listed);
+		e = vm_has_snapshot(b, u->args->vm, name_of(u), &w, &listed);
 	/* The revert that is to come stops it anyway, and Fusion merges nothing under a guest that runs. */
-	if (e == NULL && listed > 0 && u->cover == UNDO_COVERED)
+	if (e == NULL && listed && u->cover == UNDO_COVERED)
 		e = b->ops->stop(b->host, u->args->vm, true, &w);
-	if (e == NULL && listed > 0)
+	if (e == NULL && listed)
 		e = b->ops->snapshot_delete(b->host, u->args->vm, name_of(u), &w);
-	if (e == NULL && listed > 0)
-		e = count_listed(u, &w, &listed);
-	if (e == NULL && listed > 0)
+	if (e == NULL && listed)
+		e = vm_has_snapshot(b, u->args->vm, name_of(u), &w, &listed);
+	if (e == NULL && listed)
 		e = pl_error_at(pl_error_new(PL_ERR_RESTORE,
 					"the snapshot %s is still listed after its deletion", name_of(u)),
 			"%s", u->args->vm->name);

@@ -20,11 +20,11 @@ vmcli Snapshot Take --memory running
 vmcli Snapshot Take disk
 is "$(query '[.snapshots[] | [.displayName, .parentUID, .uid]]')" '[["base",0,1],["running",1,2],["disk",2,3]]' "names, parents and uids"
 is "$(vmrun listSnapshots "$SIMLAB_VMX" | tail -n 1)" disk "vmrun has the same"
-boot=$(g 'sysctl -n kern.boottime')
+boot=$(g 'sysctl -n kern.bootsessionuuid')
 vmcli Snapshot Revert 2
 vmrun start "$SIMLAB_VMX" nogui
 guest_up
-is "$(g 'sysctl -n kern.boottime')" "$boot" "--memory: it goes on where it was"
+is "$(g 'sysctl -n kern.bootsessionuuid')" "$boot" "--memory: it goes on where it was"
 vmcli Snapshot Revert 3
 is "$(vmrun list)" "Total running VMs: 0" "without: it is off"
 is "$(query .currentUID)" 3 "currentUID"
