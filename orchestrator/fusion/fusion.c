@@ -138,7 +138,7 @@ static struct pl_error *send_nicips(
 
 /* ---- power --------------------------------------------------------------------- */
 
-static struct pl_error *fusion_power(
+struct pl_error *fusion_power(
 	struct vm_host *h, const struct vm *vm, const struct pl_wait *w, enum vm_power *ret)
 {
 	const struct rest_call c = {.send = send_power, .ret = ret};
@@ -317,30 +317,6 @@ static struct pl_error *fusion_stop(
 	return e ? e : change(h, vm, "shutdown", VM_POWER_OFF, w);
 }
 
-static struct pl_error *fusion_snapshots(
-	struct vm_host *h, const struct vm *vm, const struct pl_wait *w, char ***ret, size_t *count)
-{
-	return vmrun_snapshots(&h->run, vm->vmx, w, ret, count);
-}
-
-static struct pl_error *fusion_snapshot_take(
-	struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w)
-{
-	return vmrun_snapshot_take(&h->run, vm->vmx, name, w);
-}
-
-static struct pl_error *fusion_snapshot_revert(
-	struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w)
-{
-	return vmrun_snapshot_revert(&h->run, vm->vmx, name, w);
-}
-
-static struct pl_error *fusion_snapshot_delete(
-	struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w)
-{
-	return vmrun_snapshot_delete(&h->run, vm->vmx, name, w);
-}
-
 static const char *adapter_value(const struct vmx *v, int64_t n, const char *what)
 {
 	char key[64];
@@ -491,6 +467,7 @@ static void fusion_destroy(struct vm_host *h)
 		return;
 	vmrest_close(h->rest);
 	vmrun_deinit(&h->run);
+	vmcli_deinit(&h->cli);
 	free(h->renewed_vmx);
 	free(h->renewed_id);
 	free(h);
@@ -553,6 +530,8 @@ struct pl_error *fusion_open(const struct lab_fusion *cfg, const char *vm_passwo
 		return pl_error_nomem();
 	h->log = log;
 	e = vmrun_init(&h->run, cfg->vmrun, vm_password, log);
+	if (!e && !vm_password)
+		e = vmcli_init(&h->cli, cfg->vmrun, log);
 	if (!e)
 		e = open_rest(cfg, vm_password, log, &h->rest);
 	if (e) {

@@ -3,12 +3,14 @@
 #define FUSION_FUSION_PARTS_H
 
 #include "orchestrator/fusion/vm.h"
+#include "orchestrator/fusion/vmcli.h"
 #include "orchestrator/fusion/vmrest.h"
 #include "orchestrator/fusion/vmrun.h"
 
 struct vm_host {
 	struct vmrest *rest;
 	struct vmrun run;
+	struct vmcli cli;
 	const struct pl_log *log;
 	/* The VM whose id was found anew, and the id; NULL: none yet. */
 	char *renewed_vmx;
@@ -34,6 +36,16 @@ const char *fusion_id_of(const struct vm_host *h, const struct vm *vm);
 bool fusion_is_final(const struct pl_error *e);
 
 /* Members of struct vm_ops. */
+struct pl_error *fusion_power(
+	struct vm_host *h, const struct vm *vm, const struct pl_wait *w, enum vm_power *ret) PL_MUST_USE;
+struct pl_error *fusion_snapshots(struct vm_host *h, const struct vm *vm, const struct pl_wait *w,
+	char ***ret, size_t *count) PL_MUST_USE;
+struct pl_error *fusion_snapshot_take(
+	struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w) PL_MUST_USE;
+struct pl_error *fusion_snapshot_revert(
+	struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w) PL_MUST_USE;
+struct pl_error *fusion_snapshot_delete(
+	struct vm_host *h, const struct vm *vm, const char *name, const struct pl_wait *w) PL_MUST_USE;
 struct pl_error *fusion_find(
 	struct vm_host *h, const struct lab_vm *sel, const struct pl_wait *w, struct vm *ret) PL_MUST_USE;
 struct pl_error *fusion_clone(struct vm_host *h, const struct vm *vm, const struct vm_clone *c,

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fs.h"
 #include "base/proc.h"
 #include "base/text.h"
+#include "orchestrator/fusion/tool.h"
 #include "orchestrator/fusion/vm.h"
 
 #define RETRY_FIRST (250 * PL_MS)
@@ -35,50 +35,29 @@ void vmrun_deinit(struct vmrun *v)
 	memset(v, 0, sizeof(*v));
 }
 
-static bool in_path(const char *name)
-{
-	const char *p = getenv("PATH");
-	char *dir, *file;
-	bool found = false;
-
-	while (p && *p && !found) {
-		size_t n = strcspn(p, ":");
-		struct pl_error *e = NULL;
-
-		dir = strndup(p, n);
-		file = NULL;
-		if (dir)
-			e = pl_fs_join(dir, name, &file);
-		found = file && !access(file, X_OK);
-		pl_error_free(e);
-		free(dir);
-		free(file);
-		p += n;
-		p += *p == ':';
-	}
-	return found;
-}
-
 static struct pl_error *locate(struct vmrun *v)
 {
-	/* Public since Fusion 13, Library before */
-	static const char *const usual[] = {
-		"/Applications/VMware Fusion.app/Contents/Public/vmrun",
-		"/Applications/VMware Fusion.app/Contents/Library/vmrun",
-	};
+	struct pl_error *e = NULL;
 
 	if (v->path)
 		return NULL;
 	if (strcmp(v->configured, "auto"))
 		return pl_strdup(v->configured, &v->path);
-	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
-		if (!access(usual[i], X_OK))
-			return pl_strdup(usual[i], &v->path);
-	if (in_path("vmrun"))
-		return pl_strdup("vmrun", &v->path);
+	e = tool_find("vmrun", &v->path);
+	if (e || v->path)
+		return e;
 	return pl_error_hint(pl_error_why(pl_error_new(PL_ERR_LAB, "not found"),
 				     "looked into /Applications/VMware Fusion.app and PATH"),
 		"name it in fusion.vmrun");
+}
+
+bool vmrun_is_there(struct vmrun *v)
+{
+	struct pl_error *e = locate(v);
+	bool there = !e && (!strchr(v->path, '/') || !access(v->path, X_OK));
+
+	pl_error_free(e);
+	return there;
 }
 
 static struct pl_error *refused(const struct pl_proc_result *r)

@@ -34,6 +34,9 @@ struct pl_error *vmrun_init(
 	struct vmrun *v, const char *path, const char *vm_password, const struct pl_log *log) PL_MUST_USE;
 void vmrun_deinit(struct vmrun *v);
 
+/** False if there is no such program: vmcli may do some of its work. */
+bool vmrun_is_there(struct vmrun *v);
+
 /** Without a window. The VM's process outlives the run, and inherits nothing of it. */
 struct pl_error *vmrun_start(struct vmrun *v, const char *vmx, const struct pl_wait *w) PL_MUST_USE;
 
