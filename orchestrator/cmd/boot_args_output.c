@@ -57,8 +57,8 @@ static void print_word(const struct boot_args_view *v, const struct boot_arg *a,
 
 static void print_judged(const struct boot_args_view *v, FILE *out)
 {
-	static const char *const what[] = {
-		"no dump is asked for", "a core over the network", "a core on its own disk", "a panic log"};
+	static const char *const what[] = {"a panic that dumps nothing", "a core over the network",
+		"a core on its own disk", "a panic log"};
 	char macos[MACOS_VERSION_TEXT], xnu[MACOS_VERSION_TEXT];
 	fprintf(out, "\nJudged for: %s, ", what[v->dump]);
 	if (macos_version_known(&v->macos))

@@ -140,7 +140,7 @@ static bool reader_left(FILE *f)
 {
 	struct pollfd pipe = {.fd = fileno(f), .events = POLLOUT};
 
-	return poll(&pipe, 1, 0) == 1 && pipe.revents & POLLERR;
+	return poll(&pipe, 1, 0) == 1 && pipe.revents & (POLLERR | POLLHUP); /* the latter on a Mac */
 }
 
 static int run_command(const struct cmd *cmd, struct cmd_env *env, int argc, char **argv)
