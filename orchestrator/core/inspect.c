@@ -19,6 +19,7 @@
 #include "orchestrator/core/vmdk.h"
 
 #define WARNING_MAX 1024 /* a path and two UUIDs */
+#define PANICS_MAX 256   /* of a log, each of which is looked for in all that follows */
 
 size_t inspect_read(int fd, uint64_t offset, void *data, size_t size)
 {
@@ -132,25 +133,26 @@ static struct pl_error *name_frames(struct inspect *in, struct panic_text *p)
 	return e;
 }
 
-/* Goes on to the last panic of the text; *p, of the first one, becomes its. */
-static struct pl_error *go_to_last(const char **text, size_t *size, struct panic_text *p)
+/* Goes on to the last panic of the text, of PANICS_MAX at most; *p, of the first one, becomes its. */
+static struct pl_error *go_to_last(
+	const struct inspect *in, const char **text, size_t *size, struct panic_text *p)
 {
-	struct pl_error *e = NULL;
-
-	while (!e && p->next > 0) {
+	for (size_t i = 1; i < PANICS_MAX && p->next > 0; i++) {
 		struct panic_text later;
 		size_t next = p->next;
-		e = panic_text_parse(*text + next, *size - next, &later);
+		struct pl_error *e = panic_text_parse(*text + next, *size - next, &later);
+		if (!e)
+			e = pl_wait_check(in->wait);
 		if (e || !later.found) {
 			panic_text_deinit(&later);
-			break;
+			return e;
 		}
 		panic_text_deinit(p);
 		*p = later;
 		*text += next;
 		*size -= next;
 	}
-	return e;
+	return NULL;
 }
 
 struct pl_error *inspect_panic(struct inspect *in, const char *text, size_t size, struct inspect_found *found)
@@ -160,8 +162,7 @@ struct pl_error *inspect_panic(struct inspect *in, const char *text, size_t size
 	struct pl_error *e = panic_text_parse(text, size, &p);
 
 	if (!e && in->options->last)
-		e = go_to_last(&text, &size, &p);
-
+		e = go_to_last(in, &text, &size, &p);
 	*found = (struct inspect_found){.panic = !e && p.found, .report = p.report};
 	if (found->panic)
 		e = name_frames(in, &p);

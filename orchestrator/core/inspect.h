@@ -57,8 +57,8 @@ struct inspect_options {
 	/* Files with symbols, as symbols.h takes them; lists that end with NULL, or NULL. */
 	const char **kernels;
 	const char **kexts;
-	bool last;                /* of a log with several panics the last, not the first */
 	const char **kits;        /* folders of Kernel Debug Kits */
+	bool last;                /* of a log with several panics the last, not the first */
 	const struct pl_log *log; /* NULL: silence */
 };
 
