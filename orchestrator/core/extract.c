@@ -199,6 +199,18 @@ static struct pl_error *write_manifest(struct extract *x)
 	return pl_error_at(e, "%s/%s", x->options->outdir, MANIFEST);
 }
 
+/* The folder's own name must survive a crash as well. */
+static struct pl_error *sync_name(const struct extract *x)
+{
+	char *parent = NULL;
+	struct pl_error *e = x->made ? pl_fs_parent(x->options->outdir, &parent) : NULL;
+
+	if (!e && parent)
+		e = pl_fs_sync_dir(parent);
+	free(parent);
+	return e;
+}
+
 static struct pl_error *make_doc(struct extract *x)
 {
 	const char *image = x->options->image;
@@ -225,6 +237,8 @@ static struct pl_error *write_all(struct extract *x)
 			e = do_part(x, &x->plan.parts[i]);
 	if (!e && !x->options->dry_run)
 		e = write_manifest(x);
+	if (!e)
+		e = sync_name(x);
 	/* With nothing in it, it would only be in the way of the next try; what has something stays. */
 	if (e && x->made)
 		rmdir(x->options->outdir);
