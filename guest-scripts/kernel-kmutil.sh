@@ -5,8 +5,8 @@
 #   plan      says what install does (do.N=), what boots now (was.N=), and sealed=Yes
 #             if that is Apple's own
 #   install   the kernel of KIT, a folder in the guest: onto the system's volume, which is
-#             not the snapshot of it that runs as /; a boot collection for it; a new snapshot,
-#             which the next boot takes
+#             not the snapshot of it that runs as /; a boot collection for it, and the system's
+#             collection that goes with that; a new snapshot, which the next boot takes
 #   verify    that kernel and collection were made
 #   undo      the last sealed snapshot boots again; was.N= as in plan, of what runs now
 #
@@ -26,6 +26,7 @@ system=$place/system
 library=$system/System/Library
 kernel=$library/Kernels/kernel.$variant
 collection=$library/KernelCollections/BootKernelExtensions.kc.$variant
+rest=$library/KernelCollections/SystemKernelExtensions.kc.$variant
 from=$kit/System/Library/Kernels/kernel.$variant
 
 # One line: the last one of several is all that a report shows.
@@ -50,7 +51,7 @@ device() {
 plan() {
 	n=0
 	make="kmutil install --volume-root $system --update-all"
-	[ "$generation" = kmutil-install ] || make="kmutil create -n boot -a x86_64 --volume-root $system -V $variant ..."
+	[ "$generation" = kmutil-install ] || make="kmutil create -n boot sys -a x86_64 --volume-root $system -V $variant ..."
 	for step in "mount $(device) at $system" "copy $from and the kit's kexts there" "$make" \
 		"bless --mount $system --bootefi --create-snapshot"; do
 		printf 'do.%d=%s\n' $n "$step"
@@ -83,7 +84,7 @@ detach() {
 
 # The kernel, and those kexts that the kit has; not its symbols.
 copy() {
-	rm -f "$kernel" "$collection"
+	rm -f "$kernel" "$collection" "$rest"
 	ditto "$from" "$kernel" || fail "$kernel cannot be written: is the volume full?"
 	for kext in "$kit"/System/Library/Extensions/*.kext; do
 		[ ! -d "$kext" ] || ditto "$kext" "$library/Extensions/${kext##*/}" || fail "$kext cannot be copied"
@@ -92,8 +93,10 @@ copy() {
 	chmod 755 "$kernel"
 }
 
+# The system's collection is linked to the boot one: a new one takes both.
 create() {
-	said=$(kmutil create -n boot -a x86_64 --volume-root "$system" -V "$variant" -k "$kernel" -B "$collection" "$@" 2>&1)
+	said=$(kmutil create -n boot sys -a x86_64 --volume-root "$system" -V "$variant" -k "$kernel" \
+		-B "$collection" -S "$rest" "$@" 2>&1)
 }
 
 link_kexts() {
@@ -142,7 +145,7 @@ undo() {
 	if [ -d "$system" ]; then
 		begin
 		attach
-		rm -f "$kernel" "$collection"
+		rm -f "$kernel" "$collection" "$rest"
 		said=$(bless --mount "$system" --bootefi --last-sealed-snapshot 2>&1) || fail "bless: $said"
 		rm -f "$place/blessed"
 		detach

@@ -5,7 +5,6 @@ set -u
 . tests/e2e/lib-kernel-runs.sh
 
 kernel=System/Library/Kernels/kernel.development
-for release in 13.6 15.3; do
-	whole_release $release development $kernel kmutil-create 2154
-done
+both_isolations 13.6 development $kernel kmutil-create 2154
+whole_release 15.3 development $kernel kmutil-create 2154
 done_testing
