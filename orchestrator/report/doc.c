@@ -178,6 +178,11 @@ const char *doc_boots(const json_t *doc, struct doc_field *f)
 	snprintf(count, sizeof count, "%zu before the panic", json_array_size(boots));
 	add(f, "", count, "");
 	json_array_foreach(boots, i, boot) add(f, i == 0 ? ": " : "; ", doc_field(boot, "why", &part), "");
+	const json_t *prepared = json_object_get(doc, "prepared");
+	if (pl_json_bool_or(prepared, "used", false))
+		add(f, ": from ", doc_field(prepared, "snapshot", &part), "");
+	else
+		add(f, "; what was prepared is stale: ", doc_field(prepared, "stale", &part), "");
 	return f->text;
 }
 

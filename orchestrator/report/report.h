@@ -28,6 +28,10 @@
  *   boot_args    {before, during, findings: [{code, weight: note|warning|stops, subject,
  *                text, advice}]: what is known to be wrong with them}
  *   boots        [{why}]: each boot of the guest before its panic that the run made
+ *   prepared     {snapshot, used: the run started from it, stale: why it did not,
+ *                digest, made, run}; made is true where this run made it, else when
+ *                it was. Absent: none was made for the scenario
+ *   clone        {id, vmx, name} of the clone that the run was on; vm is what it was made from
  *   steps        [{name, reason, status: done|failed|skipped|not-reached,
  *                started, seconds, detail, undo: none|done|failed|pending,
  *                undo_seconds}] in the order of the plan

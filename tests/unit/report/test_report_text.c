@@ -51,6 +51,24 @@ static void says_it_in_this_order(void **state)
 	free(text);
 }
 
+/* Why it took no boot, or why it took them all the same. */
+static void a_prepared_start_is_with_the_boots(void **state)
+{
+	(void)state;
+	json_t *doc = doc_load("full");
+	json_object_set_new(doc, "prepared",
+		json_pack("{s:s, s:b, s:s}", "snapshot", "p", "used", 0, "stale", "x was 1, is 2"));
+	char *text = rendered(plain, doc);
+	assert_has(text, "with the debug kernel; what was prepared is stale: x was 1, is 2\n");
+	free(text);
+	doc = doc_load("full");
+	json_object_set_new(doc, "boots", json_array());
+	json_object_set_new(doc, "prepared", json_pack("{s:s, s:b}", "snapshot", "p\033", "used", 1));
+	text = rendered(plain, doc);
+	assert_has(text, "  boots     0 before the panic: from p\\x1b\n");
+	free(text);
+}
+
 static void color_changes_nothing_else(void **state)
 {
 	(void)state;
@@ -194,6 +212,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shows_offsets_in_hexadecimal),
 		cmocka_unit_test(says_it_in_this_order),
+		cmocka_unit_test(a_prepared_start_is_with_the_boots),
 		cmocka_unit_test(color_changes_nothing_else),
 		cmocka_unit_test(what_is_left_comes_with_its_command),
 		cmocka_unit_test(packed_core_stands_in_for_a_missing_one),
