@@ -10,7 +10,7 @@
 
 #define PAGE 4096
 #define HEADER_BYTES (32 * 1024) /* of the kernel's header and load commands */
-#define PANIC_TRIES 1024         /* hits that are read; a file of nothing else ends there */
+#define TRIES 1024               /* hits that are read, of each kind; a file of nothing else ends there */
 #define PANIC_MAGIC "DEED"
 #define NOTE_KERNEL 1 /* "main bin spec": type */
 #define BEST_COMPLETE 15
@@ -18,9 +18,10 @@
 struct search {
 	const struct core_file *core;
 	struct core_identity *id;
-	char *text; /* CORE_PANIC_MAX + 1 bytes to read a candidate into */
-	int best;   /* score of id->panic_text */
-	unsigned tries;
+	char *text;      /* CORE_PANIC_MAX + 1 bytes to read a candidate into */
+	int best;        /* score of id->panic_text */
+	unsigned panics; /* that were read */
+	unsigned versions;
 	uint8_t *header; /* HEADER_BYTES */
 };
 
@@ -149,6 +150,8 @@ static void look_for_version(struct search *s, const struct core_window *w)
 	struct kernel_version v;
 
 	for (size_t at = 0; !s->id->version.text[0] && find(w, "Darwin Kernel Version ", &at); at++) {
+		if (s->versions++ >= TRIES)
+			return;
 		size_t n = core_file_read(s->core, w->address + at, text, sizeof text);
 		if (!kernel_version_parse(text, strnlen(text, n), &v) || !v.xnu[0])
 			continue;
@@ -175,7 +178,7 @@ static int score(const char *text)
 
 static struct pl_error *consider(struct search *s, uint64_t address, size_t limit, bool header)
 {
-	if (s->tries++ >= PANIC_TRIES)
+	if (s->panics++ >= TRIES)
 		return NULL;
 	size_t size =
 		core_file_read(s->core, address, s->text, limit < CORE_PANIC_MAX ? limit : CORE_PANIC_MAX);
@@ -206,18 +209,23 @@ static struct pl_error *consider(struct search *s, uint64_t address, size_t limi
  * log offset, u32 log length. The length is 0 when the kernel died before it
  * was filled in: the text then ends at its NUL.
  */
-static struct pl_error *consider_header(struct search *s, uint64_t address)
+static struct pl_error *consider_header(struct search *s, const struct core_window *w, size_t at)
 {
 	uint8_t raw[32];
-	size_t size = core_file_read(s->core, address, raw, sizeof raw);
-	struct pl_reader r = pl_reader_le(raw, size);
+	const uint8_t *p = w->data + at;
+	size_t size = w->room - at;
 
+	if (size < sizeof raw) {
+		size = core_file_read(s->core, w->address + at, raw, sizeof raw);
+		p = raw;
+	}
+	struct pl_reader r = pl_reader_le(p, size);
 	pl_read_skip(&r, 24);
 	uint32_t offset = pl_read_u32(&r);
 	uint32_t length = pl_read_u32(&r);
 	if (!pl_reader_ok(&r) || offset < sizeof raw || offset > CORE_PANIC_MAX)
 		return NULL;
-	return consider(s, address + offset, length ? length : CORE_PANIC_MAX, true);
+	return consider(s, w->address + at + offset, length ? length : CORE_PANIC_MAX, true);
 }
 
 /* "panic(cpu %d ...": the kernel's own format string, in every core. */
@@ -234,7 +242,7 @@ static struct pl_error *look_for_panic(struct search *s, const struct core_windo
 
 	for (size_t at = 0; !e && find(w, PANIC_MAGIC, &at); at++)
 		if ((w->address + at) % 4 == 0)
-			e = consider_header(s, w->address + at);
+			e = consider_header(s, w, at);
 	for (size_t k = 0; k < sizeof starts / sizeof *starts; k++)
 		for (size_t at = 0; !e && find(w, starts[k], &at); at++)
 			if (!is_format(w, at))

@@ -118,8 +118,8 @@ static struct pl_error *take_memory(struct vmdk_sparse *s)
 {
 	s->table = calloc(s->entries, sizeof *s->table);
 	if (s->compressed) {
-		s->plain = malloc(s->grain);
-		s->packed = malloc(compressBound(s->grain));
+		s->plain = malloc((size_t)s->grain);
+		s->packed = malloc(compressBound((uLong)s->grain));
 	}
 	if (!s->table || (s->compressed && (!s->plain || !s->packed)))
 		return pl_error_nomem();
@@ -222,10 +222,10 @@ static struct pl_error *unpack(struct vmdk_sparse *s, uint64_t number, uint64_t 
 	s->plain_number = NONE;
 	*found = VMDK_GRAIN_BAD;
 	struct pl_error *e = read_u32(s, at + MARKER - 4, &size, &whole);
-	if (e || !whole || size > compressBound(s->grain))
+	if (e || !whole || size > compressBound((uLong)s->grain))
 		return e;
 	e = pl_fs_read_at(s->fd, at + MARKER, s->packed, size, &got);
-	uLongf made = s->grain;
+	uLongf made = (uLongf)s->grain; /* at most GRAIN_MAX sectors */
 	if (e || got < size || uncompress(s->plain, &made, s->packed, size) != Z_OK || made != s->grain)
 		return e;
 	s->plain_number = number;
