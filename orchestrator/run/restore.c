@@ -36,6 +36,17 @@ static bool covered(
 	return kind->in_vm && cover_of(s, c) != UNDO_ALONE;
 }
 
+/* The power that was there first, when it is put back: what an undo starts then, it has to stop. */
+static bool is_off_again(const struct journal_state *s)
+{
+	const char *off = vm_power_name(VM_POWER_OFF);
+	for (size_t i = 0; i < s->count; i++)
+		if (strcmp(s->changes[i].change, "power") == 0)
+			return s->changes[i].undone &&
+			       strcmp(pl_json_str_or(s->changes[i].before, "power", ""), off) == 0;
+	return false;
+}
+
 static void tell(const struct restore_args *a, const struct journal_change *c, const char *status,
 	const char *detail, int64_t since)
 {
@@ -95,7 +106,10 @@ static struct pl_error *undo_all(
 	bool snapshot_failed = false, kernel_stays = false;
 	for (size_t i = s->count; i-- > 0;) {
 		const struct undo_kind *kind = undo_find(s->changes[i].change);
-		struct undo u = {.args = a, .journal = j, .change = &s->changes[i]};
+		struct undo u = {.args = a,
+			.journal = j,
+			.change = &s->changes[i],
+			.off_again = is_off_again(s)};
 		u.cover = cover_of(s, u.change);
 		if (u.change->undone || covered(s, u.change, kind) || held_back(&u, kernel_stays, left))
 			continue;

@@ -20,6 +20,7 @@ struct undo {
 	struct journal *journal;
 	const struct journal_change *change;
 	enum undo_cover cover;
+	bool off_again; /* the VM's power is put back already, and that is off */
 };
 
 struct undo_kind {

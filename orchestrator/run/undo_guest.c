@@ -56,6 +56,15 @@ struct pl_error *undo_guest_open(const struct undo *u, struct guest **ret)
 	return e != NULL ? e : reach_guest(&reach, &again, &found, ret);
 }
 
+/* The end of an undo in the guest. One that a later teardown had to start goes off again, as it was. */
+static struct pl_error *leave(const struct undo *u, struct guest *g, struct pl_error *e)
+{
+	guest_close(g);
+	if (u->off_again)
+		pl_error_keep_first(&e, undo_shut_down(u));
+	return e;
+}
+
 /* A guest that ran before must also run without our boot-args now. Ends with g. */
 static struct pl_error *reboot(const struct undo *u, struct guest *g)
 {
@@ -72,7 +81,7 @@ static struct pl_error *reboot(const struct undo *u, struct guest *g)
 	guest_close(g);
 	g = NULL;
 	if (e == NULL)
-		e = reach_new_boot(&reach, facts.boot_time, &w, &found, &g, &now);
+		e = reach_new_boot(&reach, &facts, &w, &found, &g, &now);
 	guest_close(g);
 	guest_facts_deinit(&facts);
 	guest_facts_deinit(&now);
@@ -87,30 +96,25 @@ struct pl_error *undo_boot_args(struct undo *u, char *out)
 	const char *argv[] = {
 		pl_json_bool_or(before, "set", false) ? "1" : "0", pl_json_str_or(before, "value", ""), NULL};
 	struct pl_error *e = undo_guest_open(u, &g);
-	if (e != NULL)
-		return e;
 	struct pl_wait w = pl_wait_for(60 * PL_SECOND, NULL);
-	e = guest_script_ok(g, "boot-args-restore.sh", argv, true, &w, &o);
+	if (e == NULL)
+		e = guest_script_ok(g, "boot-args-restore.sh", argv, true, &w, &o);
 	guest_output_deinit(&o);
-	if (e == NULL && pl_json_bool_or(before, "running", false))
-		e = reboot(u, g);
-	else
-		guest_close(g);
 	SAY("as they were");
-	return e;
+	if (e == NULL && pl_json_bool_or(before, "running", false))
+		return reboot(u, g);
+	return leave(u, g, e);
 }
 
 struct pl_error *undo_payload(struct undo *u, char *out)
 {
 	struct guest *g = NULL;
 	struct pl_error *e = undo_guest_open(u, &g);
-	if (e != NULL)
-		return e;
 	struct pl_wait w = pl_wait_for(120 * PL_SECOND, NULL);
-	e = payload_remove(u->change->before, g, &w);
-	guest_close(g);
+	if (e == NULL)
+		e = payload_remove(u->change->before, g, &w);
 	SAY("removed");
-	return e;
+	return leave(u, g, e);
 }
 
 struct pl_error *undo_guest_folder(struct undo *u, char *out)
@@ -119,14 +123,12 @@ struct pl_error *undo_guest_folder(struct undo *u, char *out)
 	struct guest_output o = {0};
 	const char *argv[] = {tag_of(u), NULL};
 	struct pl_error *e = undo_guest_open(u, &g);
-	if (e != NULL)
-		return e;
 	struct pl_wait w = pl_wait_for(60 * PL_SECOND, NULL);
-	e = guest_script_ok(g, "cleanup.sh", argv, true, &w, &o);
+	if (e == NULL)
+		e = guest_script_ok(g, "cleanup.sh", argv, true, &w, &o);
 	guest_output_deinit(&o);
-	guest_close(g);
 	SAY("removed");
-	return e;
+	return leave(u, g, e);
 }
 
 /* Somebody switched SIP off in Recovery, and only there can it be switched on. */
@@ -146,8 +148,7 @@ struct pl_error *undo_sip_by_hand(struct undo *u, char *out)
 					 u->args->vm->name),
 			"it was \"%s\" before somebody changed it in Recovery",
 			pl_json_str_or(before, "sip", "?"));
-	guest_close(g);
 	guest_facts_deinit(&f);
 	SAY("as it was");
-	return e;
+	return leave(u, g, e);
 }
