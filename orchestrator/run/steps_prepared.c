@@ -1,8 +1,8 @@
 /*
  * A run's start from a prepared snapshot, in place of all that arms a guest.
  *
- * Nothing of it needs a journal entry of its own: the run's snapshot was taken
- * before, and its revert undoes whatever this does to the VM. Where the guest
+ * Only the .nvram needs a journal entry of its own: the run's snapshot was taken
+ * before, and its revert undoes whatever else this does to the VM. Where the guest
  * is not what the record says, the VM goes back to that snapshot at once, and
  * the run takes the long way.
  */
@@ -18,6 +18,7 @@
 #include "orchestrator/run/plan.h"
 #include "orchestrator/run/prepared.h"
 #include "orchestrator/run/steps.h"
+#include "orchestrator/run/vm_nvram.h"
 #include "server/udp.h"
 
 #define SAY(...) snprintf(out, STEP_TEXT_MAX, __VA_ARGS__)
@@ -73,6 +74,23 @@ static struct pl_error *hold_port(struct run *r)
 }
 
 /* ---- the guest ---- */
+
+/*
+ * A guest that was kept writes its own .nvram, with SIP off, when it reboots.
+ * Whether the revert at the end carries the former one back is Fusion's to know.
+ */
+static struct pl_error *note_nvram(struct run *r)
+{
+	struct vm_nvram v = {0};
+	int64_t id;
+	if (!r->arm.offline)
+		return NULL;
+	struct pl_error *e = vm_nvram_open(r->vm.vmx, &v);
+	if (e == NULL)
+		e = run_intent(r, "nvram", vm_nvram_before(&v), &id);
+	vm_nvram_close(&v);
+	return e != NULL ? e : journal_done(r->journal, id);
+}
 
 static struct pl_error *resume(struct run *r)
 {
@@ -214,6 +232,8 @@ struct pl_error *step_prepared(struct run *r, char *out)
 		e = pl_error_new(PL_ERR_LAB, "the VM has no such snapshot any more");
 	if (e == NULL)
 		e = hold_port(r);
+	if (e == NULL)
+		e = note_nvram(r);
 	if (e != NULL)
 		return give_up(r, e, false, out);
 	e = resume(r);

@@ -26,6 +26,7 @@ static const struct {
 	[FAULT_SNAPSHOT_FAIL] = {"snapshot-fail", VALUE_NONE},
 	[FAULT_DELETE_FAIL] = {"delete-fail", VALUE_NONE},
 	[FAULT_REVERT_FAIL] = {"revert-fail", VALUE_NONE},
+	[FAULT_REVERT_SPARES_NVRAM] = {"revert-spares-nvram", VALUE_NONE},
 	[FAULT_TRIGGER_SILENT] = {"trigger-silent", VALUE_NONE},
 	[FAULT_NVRAM_SILENT] = {"nvram-silent", VALUE_NONE},
 	[FAULT_SSH_CUT] = {"ssh-cut", VALUE_NONE},

@@ -25,6 +25,7 @@ enum fault {
 	FAULT_SNAPSHOT_FAIL,
 	FAULT_DELETE_FAIL,
 	FAULT_REVERT_FAIL,
+	FAULT_REVERT_SPARES_NVRAM,
 	FAULT_TRIGGER_SILENT,
 	FAULT_NVRAM_SILENT,
 	FAULT_SSH_CUT,           /* setting nvram hangs, and sshd closes the session without an exit status */
