@@ -127,7 +127,7 @@ struct pl_error *run_new_boot(struct run *r, const struct pl_wait *w)
 	struct found_address found;
 	struct guest *g = NULL;
 	struct guest_facts facts;
-	struct pl_error *e = reach_new_boot(&reach, r->facts.boot_time, w, &found, &g, &facts);
+	struct pl_error *e = reach_new_boot(&reach, &r->facts, w, &found, &g, &facts);
 	if (e != NULL)
 		return pl_error_hint(
 			pl_error_context(e, "waiting for %s to come back from its reboot", r->cfg->name),

@@ -89,7 +89,7 @@ void run_keep_guest(struct run *r, const struct found_address *found, struct gue
 /** Finds the guest's address and connects; fills ip, ip_source and guest. */
 struct pl_error *run_connect(struct run *r, const struct pl_wait *w) PL_MUST_USE;
 
-/** Waits for a boot other than the one of facts.boot_time, connects, and reads the facts anew. */
+/** Waits for a boot other than the one of the facts, connects, and reads the facts anew. */
 struct pl_error *run_new_boot(struct run *r, const struct pl_wait *w) PL_MUST_USE;
 
 /**

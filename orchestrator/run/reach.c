@@ -1,7 +1,5 @@
 #include "orchestrator/run/reach.h"
 
-#include <string.h>
-
 #include "orchestrator/guest/ssh.h"
 
 /*
@@ -59,7 +57,7 @@ struct pl_error *reach_guest(
 	return guest_open(ssh, r->cfg, r->tag, r->log, w, ret);
 }
 
-struct pl_error *reach_new_boot(const struct reach *r, const char *old_boot, const struct pl_wait *w,
+struct pl_error *reach_new_boot(const struct reach *r, const struct guest_facts *old, const struct pl_wait *w,
 	struct found_address *found, struct guest **ret, struct guest_facts *facts)
 {
 	for (int64_t patience = LOGIN_FIRST;; patience *= 2) {
@@ -68,7 +66,7 @@ struct pl_error *reach_new_boot(const struct reach *r, const char *old_boot, con
 		struct pl_error *e = reach_guest(r, &once, found, ret);
 		if (e == NULL)
 			e = guest_facts_read(*ret, &once, facts);
-		if (e == NULL && strcmp(facts->boot_time, old_boot) != 0)
+		if (e == NULL && !guest_same_boot(facts, old))
 			return NULL;
 		guest_facts_deinit(facts);
 		/* The old boot may answer for a moment more; its sessions then break in any way. */

@@ -30,10 +30,10 @@ struct pl_error *reach_guest(const struct reach *r, const struct pl_wait *w, str
 	struct guest **ret) PL_MUST_USE;
 
 /**
- * Waits for a boot other than the one of old_boot (guest_facts.boot_time) and
- * logs in to it. Its facts go to *facts, which needs guest_facts_deinit().
+ * Waits for a boot other than the one of those facts and logs in to it. Its own
+ * go to *facts, which needs guest_facts_deinit().
  */
-struct pl_error *reach_new_boot(const struct reach *r, const char *old_boot, const struct pl_wait *w,
+struct pl_error *reach_new_boot(const struct reach *r, const struct guest_facts *old, const struct pl_wait *w,
 	struct found_address *found, struct guest **ret, struct guest_facts *facts) PL_MUST_USE;
 
 #endif
