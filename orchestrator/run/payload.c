@@ -34,10 +34,16 @@ struct pl_error *payload_kext_path(const struct scenario *s, char **ret)
 json_t *payload_before(const struct scenario *s)
 {
 	json_t *paths = json_array();
+	int failed = 0;
 	for (size_t i = 0; i < s->payload.files_count; i++)
-		json_array_append_new(paths, json_string(s->payload.files[i].to));
+		failed |= json_array_append_new(paths, json_string(s->payload.files[i].to));
 	if (s->payload.kext != NULL)
-		json_array_append_new(paths, json_string(KEXT_FOLDER));
+		failed |= json_array_append_new(paths, json_string(KEXT_FOLDER));
+	/* A file that is not noted down would be neither looked for nor removed. */
+	if (failed != 0) {
+		json_decref(paths);
+		return NULL;
+	}
 	return json_pack("{s:o, s:{}}", "paths", paths, "folders");
 }
 
