@@ -190,6 +190,19 @@ struct pl_error *step_preflight(struct run *r, char *out)
 	return serial_open(&r->serial, r->vm.vmx);
 }
 
+/* What the preflight saw may have been another run's, which has put it back since. */
+static struct pl_error *check_power(const struct run *r)
+{
+	enum vm_power now;
+	struct pl_wait w = run_wait(r, 60 * PL_SECOND);
+	struct pl_error *e = r->host.ops->power(r->host.host, &r->vm, &w, &now);
+	if (e != NULL || now == r->power_before)
+		return e;
+	e = pl_error_new(PL_ERR_LAB, "the VM was %s a moment ago, and is %s", vm_power_name(r->power_before),
+		vm_power_name(now));
+	return pl_error_hint(pl_error_at(e, "%s", r->vm.name), "run again when nothing else changes it");
+}
+
 struct pl_error *step_lock(struct run *r, char *out)
 {
 	struct pl_error *e = take_lock(r, &r->lock);
@@ -197,6 +210,8 @@ struct pl_error *step_lock(struct run *r, char *out)
 		e = pl_strdup(r->vm.vmx, &r->locked);
 	if (e == NULL)
 		e = check_unrestored(r);
+	if (e == NULL)
+		e = check_power(r);
 	if (e != NULL)
 		return e;
 	SAY("run %s", r->id);
