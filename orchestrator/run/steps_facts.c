@@ -57,8 +57,10 @@ static bool sip_in_the_way(const struct run *r, char what[static SIP_TEXT_MAX])
 	struct csr_need needs[CSR_NEEDS_MAX];
 	char names[NAMES];
 	uint32_t wanted = 0, unknown;
-	if (r->scenario->sip == SIP_OFF && (f->sip_nvram == 1 || f->sip_dtrace == 1 || f->sip_kext == 1)) {
-		snprintf(what, SIP_TEXT_MAX, "the scenario wants SIP off, and it is on");
+	if (r->scenario->sip == SIP_OFF && (f->sip_nvram != 0 || f->sip_dtrace != 0 || f->sip_kext != 0)) {
+		bool on = f->sip_nvram == 1 || f->sip_dtrace == 1 || f->sip_kext == 1;
+		snprintf(what, SIP_TEXT_MAX, "the scenario wants SIP off, and %s",
+			on ? "it is on" : "the guest does not say whether it is");
 		return true;
 	}
 	size_t count = csr_needs(&r->arm.macos, arming_csr_uses(r), needs);
