@@ -47,6 +47,24 @@ static bool find_clone(const struct undo *u, const struct pl_wait *w, struct vm 
 	return found;
 }
 
+/*
+ * No clone was found: only a service that answers for the VM itself can tell that
+ * there is none, as a full one may be anywhere.
+ */
+static struct pl_error *check_answers(const struct undo *u, const struct pl_wait *w)
+{
+	struct vm_backend *b = u->args->backend;
+	struct vm source = {0};
+	char *vmx = NULL;
+	struct pl_error *e = pl_strdup(before_str(u, "source"), &vmx);
+	const struct lab_vm by_path = {.vmx = vmx};
+	if (e == NULL)
+		e = b->ops->find(b->host, &by_path, w, &source);
+	vm_deinit(&source);
+	free(vmx);
+	return pl_error_context(e, "whether there is a clone cannot be told");
+}
+
 /* A bundle of ours by its name, whatever a journal says. */
 static bool is_our_bundle(const char *folder)
 {
@@ -86,6 +104,8 @@ static struct pl_error *end_clone(const struct undo *u, const struct pl_wait *w)
 		const struct vm left = {.id = unknown, .vmx = vmx, .name = vmx};
 		if (e == NULL)
 			e = b->ops->remove(b->host, &left, w);
+	} else {
+		e = check_answers(u, w);
 	}
 	vm_deinit(&clone);
 	free(vmx);

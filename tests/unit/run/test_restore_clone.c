@@ -23,6 +23,7 @@ struct vm_host {
 	char clone[64];
 	bool clone_known;
 	bool snapshot;
+	bool down;     /* the service does not answer */
 	char vmx[128]; /* the clone's */
 };
 
@@ -37,10 +38,12 @@ static struct pl_error *fake_find(
 {
 	(void)w;
 	*ret = (struct vm){0};
-	if (!h->clone_known || sel->vmx == NULL || strcmp(sel->vmx, h->vmx) != 0)
+	bool is_clone = sel->vmx != NULL && strcmp(sel->vmx, h->vmx) == 0;
+	bool known = is_clone ? h->clone_known : sel->vmx != NULL;
+	if (h->down || !known)
 		return pl_error_new(PL_ERR_LAB, "no such VM");
 	assert_null(pl_strdup("ID", &ret->id));
-	return pl_strdup(h->vmx, &ret->vmx);
+	return pl_strdup(sel->vmx, &ret->vmx);
 }
 
 static struct pl_error *fake_start(struct vm_host *h, const struct vm *vm, const struct pl_wait *w)
@@ -102,8 +105,9 @@ static const struct vm_ops ops = {
 	.snapshot_delete = fake_delete,
 };
 
-/* A journal of a run on a clone, as far as it got; then its restoration, in a process of its own or not. */
-static void restored(struct vm_host *h, int changes, bool by_teardown)
+/* A journal of a run on a clone, as far as it got; then its restoration, in a process of its own or not: what
+ * is left. */
+static size_t restore(struct vm_host *h, int changes, bool by_teardown)
 {
 	static const char *const made[] = {
 		"nvram", "power", "payload", "boot-args", "kernel", "guest-folder"};
@@ -133,13 +137,21 @@ static void restored(struct vm_host *h, int changes, bool by_teardown)
 		.vm = &vm,
 		.state = folder,
 		.locked = by_teardown ? own : h->vmx};
-	assert_null(restore_run(&a, &left));
-	assert_int_equal(json_array_size(left), 0);
-	json_decref(left);
+	struct pl_error *e = restore_run(&a, &left);
 	struct journal_state s;
 	assert_null(journal_read(in_folder("journal.ndjson"), &s));
-	assert_int_equal(journal_pending(&s), 0);
+	size_t pending = journal_pending(&s);
+	assert_int_equal(json_array_size(left), pending);
+	assert_int_equal(e != NULL, pending > 0);
+	pl_error_free(e);
+	json_decref(left);
 	journal_state_deinit(&s);
+	return pending;
+}
+
+static void restored(struct vm_host *h, int changes, bool by_teardown)
+{
+	assert_int_equal(restore(h, changes, by_teardown), 0);
 }
 
 static void test_whole(void **state)
@@ -181,12 +193,23 @@ static void test_unknown(void **state)
 	assert_int_not_equal(access(in_folder("paniclab-1.vmwarevm"), F_OK), 0);
 }
 
+/* A full clone is not where a linked one would be: without an answer nobody knows that it is gone. */
+static void test_no_answer(void **state)
+{
+	(void)state;
+	struct vm_host h = {.down = true, .snapshot = true};
+	assert_int_equal(restore(&h, 0, true), 1);
+	assert_string_equal(h.own, "");
+	assert_string_equal(h.clone, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_half_made),
 		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_no_answer),
 	};
 	return cmocka_run_group_tests_name("restore_clone", tests, make_folder, remove_folder);
 }
