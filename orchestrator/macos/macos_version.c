@@ -195,12 +195,3 @@ struct macos_version macos_version_xnu(const struct macos_version *release)
 		xnu = (struct macos_version){releases[i].xnu_major, releases[i].xnu_minor, 0};
 	return xnu;
 }
-
-struct macos_version macos_version_of_xnu(const struct macos_version *xnu)
-{
-	struct macos_version macos = {0};
-	for (size_t i = 0; i < RELEASES; i++)
-		if (macos_version_at_least(xnu, releases[i].xnu_major, releases[i].xnu_minor, 0))
-			macos = releases[i].macos;
-	return macos;
-}

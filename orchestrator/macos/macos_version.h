@@ -47,10 +47,4 @@ const char *macos_version_text(const struct macos_version *v, char out[static MA
  */
 struct macos_version macos_version_xnu(const struct macos_version *release);
 
-/**
- * The newest release whose kernel is not newer than xnu: exact enough to tell
- * what a guest can do, not which point release it is. All zero before 10.7.
- */
-struct macos_version macos_version_of_xnu(const struct macos_version *xnu);
-
 #endif

@@ -100,18 +100,6 @@ static void test_kernels(void **state)
 	assert_false(macos_version_known(&(struct macos_version){macos_version_xnu(&old).major, 0, 0}));
 }
 
-static void test_of_kernel(void **state)
-{
-	(void)state;
-	struct macos_version xnu = parsed("3789.70.16");
-	is(macos_version_of_xnu(&xnu), 10, 12, 6);
-	xnu = parsed("7195.141.2");
-	is(macos_version_of_xnu(&xnu), 11, 5, 0);
-	xnu = parsed("1504.15.3");
-	is(macos_version_of_xnu(&xnu), 0, 0, 0);
-	is(macos_version_of_xnu(&(struct macos_version){0}), 0, 0, 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,7 +108,6 @@ int main(void)
 		cmocka_unit_test(test_compare),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_kernels),
-		cmocka_unit_test(test_of_kernel),
 	};
 	return cmocka_run_group_tests_name("macos_version", tests, NULL, NULL);
 }
