@@ -174,14 +174,15 @@ static struct pl_error *undo_nvram(struct undo *u, char *out)
 	struct pl_wait w = pl_wait_for(VM_TIME, NULL);
 	enum vm_power power = VM_POWER_CHANGING;
 	const char *how = "";
-	/* Without an answer it is stopped all the same: to stop what is off is no error. */
 	struct pl_error *e = b->ops->power(b->host, u->args->vm, &w, &power);
+	SAY("%s", u->cover == UNDO_REVERTED ? "by the snapshot" : "as it was");
+	/* A snapshot that was gone back to carries the .nvram; whoever uses the VM since, or lets it sleep,
+	 * is not disturbed. */
+	if (u->cover == UNDO_REVERTED && (e != NULL || power != VM_POWER_OFF))
+		return e;
+	/* Without an answer it is stopped all the same: to stop what is off is no error. */
 	pl_error_free(e);
 	e = NULL;
-	SAY("%s", u->cover == UNDO_REVERTED ? "by the snapshot" : "as it was");
-	/* A snapshot that was gone back to carries the .nvram; whoever uses the VM since is not disturbed. */
-	if (power == VM_POWER_ON && u->cover == UNDO_REVERTED)
-		return NULL;
 	/* Whatever the disk holds, a revert is still to come. */
 	if (power != VM_POWER_OFF)
 		e = u->cover == UNDO_COVERED ? set_power(u, false, &w) : shut_down(u, &how);

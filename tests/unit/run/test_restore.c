@@ -260,11 +260,36 @@ static void test_snapshot_that_someone_deleted(void **state)
 	journal_state_deinit(&s);
 }
 
+/* Killed once the snapshot was gone back to, and then somebody has used the VM, which sleeps now. */
+static void test_vm_that_someone_suspended(void **state)
+{
+	(void)state;
+	struct life l;
+	struct journal *j = NULL;
+	json_t *left = NULL;
+	int64_t id;
+	life_begin(&l, VM_POWER_SUSPENDED);
+	assert_null(journal_open(l.path, &j));
+	assert_null(journal_intent(
+		j, "snapshot", json_pack("{s:s, s:s}", "snapshot", "paniclab-1", "power", "off"), &id));
+	assert_null(journal_done(j, id));
+	assert_null(journal_undone(j, id, "reverted and deleted"));
+	assert_null(journal_intent(j, "nvram", json_object(), &id));
+	journal_close(j);
+	/* Its memory must not be lost: the power is looked at, and no more. */
+	l.h.die_at = 2;
+	assert_null(restore_run(&l.a, &left));
+	json_decref(left);
+	assert_int_equal(l.h.power, VM_POWER_SUSPENDED);
+	assert_int_equal(l.h.calls, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_death),
 		cmocka_unit_test(test_snapshot_that_someone_deleted),
+		cmocka_unit_test(test_vm_that_someone_suspended),
 	};
 	return cmocka_run_group_tests_name("restore", tests, make_folder, remove_folder);
 }
