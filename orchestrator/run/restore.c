@@ -106,10 +106,8 @@ static struct pl_error *undo_all(
 	bool snapshot_failed = false, kernel_stays = false;
 	for (size_t i = s->count; i-- > 0;) {
 		const struct undo_kind *kind = undo_find(s->changes[i].change);
-		struct undo u = {.args = a,
-			.journal = j,
-			.change = &s->changes[i],
-			.off_again = is_off_again(s)};
+		struct undo u = {
+			.args = a, .journal = j, .change = &s->changes[i], .off_again = is_off_again(s)};
 		u.cover = cover_of(s, u.change);
 		if (u.change->undone || covered(s, u.change, kind) || held_back(&u, kernel_stays, left))
 			continue;
