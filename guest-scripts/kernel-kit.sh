@@ -136,7 +136,8 @@ open_image() {
 open_tar() {
 	kit=$place/kit
 	mkdir -p "$kit"
-	tar -xf "$place/kit.tar" -C "$kit" || fail "the kit does not unpack: is the disk full?"
+	# -o: the owner is this script's matter; the host's users need not exist here.
+	said=$(tar -xof "$place/kit.tar" -C "$kit" 2>&1) || fail "the kit does not unpack: ${said:-is the disk full?}"
 	chown -R 0:0 "$kit"
 }
 
