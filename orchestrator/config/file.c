@@ -9,7 +9,8 @@
 struct pl_error *config_read(const char *path, struct pl_buf *text)
 {
 	pl_buf_init(text, YML_SIZE_MAX);
-	return pl_error_as(pl_fs_read(path, text), PL_ERR_USAGE);
+	return pl_error_hint(pl_error_as(pl_fs_read(path, text), PL_ERR_USAGE),
+		"name a lab or scenario file; `paniclab init` writes examples");
 }
 
 static unsigned known(const struct yml_node *root, const char *const *keys)
@@ -22,7 +23,9 @@ static unsigned known(const struct yml_node *root, const char *const *keys)
 	return count;
 }
 
-struct pl_error *config_kind(const char *text, size_t size, const char *path, enum config_kind *ret)
+/* How many keys of the file are a lab's, and how many a scenario's. */
+static struct pl_error *count_keys(
+	const char *text, size_t size, const char *path, unsigned *of_lab, unsigned *of_scenario)
 {
 	static const char *const lab[] = {
 		"fusion", "guests", "server", "host", "kdk", "signature_rules", NULL};
@@ -33,9 +36,35 @@ struct pl_error *config_kind(const char *text, size_t size, const char *path, en
 	struct pl_error *e = yml_parse(text, size, path, &root);
 	if (e != NULL)
 		return e;
-	unsigned of_lab = known(root, lab);
-	unsigned of_scenario = known(root, scenario);
+	*of_lab = known(root, lab);
+	*of_scenario = known(root, scenario);
 	yml_free(root);
+	return NULL;
+}
+
+struct pl_error *config_read_as(const char *path, enum config_kind wanted, struct pl_buf *text)
+{
+	unsigned of_lab = 0, of_scenario = 0;
+	struct pl_error *e = config_read(path, text);
+	if (e == NULL)
+		e = count_keys(pl_buf_text(text), text->size, path, &of_lab, &of_scenario);
+	if (e != NULL)
+		return e;
+	bool is_lab = wanted == CONFIG_LAB;
+	/* Two more: `kdk` is a key of both, and one key may be a slip. */
+	if (is_lab ? of_scenario < of_lab + 2 : of_lab < of_scenario + 2)
+		return NULL;
+	e = pl_error_new(PL_ERR_USAGE, "this is a %s file, where a %s file is wanted",
+		is_lab ? "scenario" : "lab", is_lab ? "lab" : "scenario");
+	return pl_error_at(pl_error_hint(e, "the order is LAB SCENARIO"), "%s", path);
+}
+
+struct pl_error *config_kind(const char *text, size_t size, const char *path, enum config_kind *ret)
+{
+	unsigned of_lab = 0, of_scenario = 0;
+	struct pl_error *e = count_keys(text, size, path, &of_lab, &of_scenario);
+	if (e != NULL)
+		return e;
 	*ret = of_lab > of_scenario ? CONFIG_LAB : CONFIG_SCENARIO;
 	if (of_lab != of_scenario)
 		return NULL;

@@ -339,7 +339,7 @@ struct pl_error *lab_load(const char *path, struct lab **ret)
 	struct pl_buf text;
 
 	*ret = NULL;
-	struct pl_error *e = config_read(path, &text);
+	struct pl_error *e = config_read_as(path, CONFIG_LAB, &text);
 	if (e == NULL)
 		e = lab_parse(pl_buf_text(&text), text.size, path, ret);
 	pl_buf_deinit(&text);

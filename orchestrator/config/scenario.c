@@ -269,7 +269,7 @@ struct pl_error *scenario_load(const char *path, struct scenario **ret)
 	struct pl_buf text;
 
 	*ret = NULL;
-	struct pl_error *e = config_read(path, &text);
+	struct pl_error *e = config_read_as(path, CONFIG_SCENARIO, &text);
 	if (e == NULL)
 		e = scenario_parse(pl_buf_text(&text), text.size, path, ret);
 	pl_buf_deinit(&text);

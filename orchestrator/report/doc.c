@@ -21,13 +21,18 @@ static const struct doc_outcome outcomes[] = {
 	{"", "The run says nothing of how it ended", DOC_WARN},
 };
 
+static const struct doc_outcome not_proved = {
+	"no-core", "No core arrived, and nothing else proves a panic", DOC_WARN};
+
 const struct doc_outcome *doc_outcome(const json_t *doc)
 {
 	const char *name = pl_json_str_or(doc, "outcome", "");
 	const struct doc_outcome *o = outcomes;
 	while (o->name[0] != '\0' && strcmp(o->name, name) != 0)
 		o++;
-	return o;
+	/* A guest that reboots without a core need not have panicked. */
+	bool went_down = !doc_panicked(doc) && doc_has(json_object_get(doc, "panicked"), "sign");
+	return strcmp(name, "no-core") == 0 && went_down ? &not_proved : o;
 }
 
 const char *doc_scalar(const json_t *value, struct doc_field *f)

@@ -128,6 +128,17 @@ static struct pl_error *watch(struct run *r, int64_t until)
 	return NULL;
 }
 
+/* Where no dump is to come, only the guest itself can tell why the session ended; it may run on. */
+static struct pl_error *ask_early(struct run *r, int64_t until)
+{
+	bool alive;
+	int64_t soon = pl_now() + 2 * PL_SECOND;
+	struct pl_error *e = watch(r, soon < until ? soon : until);
+	if (e == NULL && r->panic == PANIC_NO && soon < until)
+		e = guest_alive(r, &alive);
+	return e;
+}
+
 static struct pl_error *no_effect(const struct run *r, const struct guest_output *output)
 {
 	char line[300], took[32];
@@ -162,7 +173,9 @@ struct pl_error *step_trigger(struct run *r, char *out)
 	}
 	if (e == NULL && !r->scenario->expect.panic && !output.lost && output.status >= 0)
 		until = pl_now() + 2 * PL_SECOND;
-	if (e == NULL)
+	if (e == NULL && output.lost && r->dump == NULL)
+		e = ask_early(r, until);
+	if (e == NULL && r->panic == PANIC_NO)
 		e = watch(r, until);
 	bool alive = false;
 	if (e == NULL && r->panic == PANIC_NO)

@@ -75,7 +75,14 @@ broken_yaml_has_a_line() {
 }
 
 absent_file_is_usage() {
-	run 2 validate "$dir/absent.yaml" && grep -q "absent.yaml: .*No such file" "$dir/err"
+	run 2 validate "$dir/absent.yaml" && grep -q "absent.yaml: .*No such file.*paniclab init" "$dir/err"
+}
+
+swapped_files_are_told() {
+	run 2 run templates/scenario.yaml templates/lab.yaml &&
+		err "paniclab: templates/scenario.yaml: this is a scenario file, where a lab file is wanted: the order is LAB SCENARIO" &&
+		run 2 run templates/lab.yaml templates/lab.yaml &&
+		err "paniclab: templates/lab.yaml: this is a lab file, where a scenario file is wanted: the order is LAB SCENARIO"
 }
 
 too_large_is_refused() {
@@ -112,6 +119,7 @@ check "a bad value: line, choices and nearest" bad_value_has_a_line
 check "neither lab nor scenario" neither_kind_is_said
 check "broken YAML: line and advice" broken_yaml_has_a_line
 check "an absent file" absent_file_is_usage
+check "lab and scenario swapped" swapped_files_are_told
 check "a file beyond 1 MiB" too_large_is_refused
 check "validate needs a file" file_is_required
 check "a secret in the wrong place is not shown" secrets_stay_unsaid

@@ -308,7 +308,9 @@ static void loads_from_a_file(void **state)
 
 	(void)state;
 	expect_line(lab_load("/nonexistent/lab.yaml", &lab),
-		"/nonexistent/lab.yaml: cannot open it (No such file or directory)");
+		"/nonexistent/lab.yaml: cannot open it (No such file or directory): name a lab or scenario "
+		"file; "
+		"`paniclab init` writes examples");
 	assert_null(lab);
 }
 

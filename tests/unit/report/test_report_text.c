@@ -192,6 +192,19 @@ static void each_outcome_has_words(void **state)
 	}
 }
 
+static void a_reboot_is_not_called_a_panic(void **state)
+{
+	(void)state;
+	char *text = rendered(plain,
+		doc_from("{\"outcome\":\"no-core\",\"panicked\":{\"seen\":false,\"sign\":\"rebooted\"}}"));
+	assert_int_equal(strncmp(text, "No core arrived, and nothing else proves a panic\n", 49), 0);
+	free(text);
+	text = rendered(plain,
+		doc_from("{\"outcome\":\"no-core\",\"panicked\":{\"seen\":true,\"sign\":\"console\"}}"));
+	assert_int_equal(strncmp(text, "It panicked as expected, but", 28), 0);
+	free(text);
+}
+
 /* inspect's offsets are numbers; people read them as the kernel prints them. */
 static void shows_offsets_in_hexadecimal(void **state)
 {
@@ -221,6 +234,7 @@ int main(void)
 		cmocka_unit_test(a_debugger_that_failed_says_why),
 		cmocka_unit_test(terminal_gets_no_control_bytes),
 		cmocka_unit_test(each_outcome_has_words),
+		cmocka_unit_test(a_reboot_is_not_called_a_panic),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
