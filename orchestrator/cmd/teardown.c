@@ -61,6 +61,7 @@ static void show_left(const struct cmd_env *env, const char *id, const json_t *l
 struct tally {
 	json_t *document; /* array of {"id","restored","left"}, with --dry-run of {"id","would_undo"} */
 	size_t done;
+	size_t under_way;
 };
 
 static struct pl_error *restore_one(struct cmd_env *env, const char *id, struct tally *t)
@@ -106,6 +107,8 @@ static struct pl_error *restore_several(struct cmd_env *env, bool all, struct ta
 			struct run_summary s = {0};
 			struct pl_error *one = run_summary_read(env->state, ids[i], &s);
 			bool ours = one == NULL && s.pending > 0 && !s.under_way;
+			if (pass == 0 && one == NULL && s.under_way)
+				t->under_way++;
 			if (ours && pass == 0)
 				pending++;
 			else if (ours)
@@ -136,7 +139,11 @@ static struct pl_error *run(struct cmd_env *env, const struct cmd_input *in, int
 	if (env->json) {
 		pl_error_keep_first(&e, cmd_print_json(env, t.document));
 	} else if (e == NULL && !env->dry_run) {
-		fprintf(env->out, t.done == 0 ? "nothing is to be restored\n" : "everything is restored\n");
+		fputs(t.done == 0 ? "nothing is to be restored" : "everything is restored", env->out);
+		if (t.under_way > 0)
+			fprintf(env->out, "; %zu run%s under way, left alone", t.under_way,
+				t.under_way == 1 ? " is" : "s are");
+		fputs("\n", env->out);
 	}
 	json_decref(t.document);
 	return e;

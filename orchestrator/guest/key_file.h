@@ -9,6 +9,9 @@
 #include "base/err.h"
 #include "base/log.h"
 
+/* For the buffer of key_file_read(): the keys of ssh-keygen have 3 KiB at most. */
+#define KEY_FILE_MAX (64u << 10)
+
 enum key_form {
 	KEY_PLAIN,
 	KEY_ENCRYPTED,

@@ -6,8 +6,6 @@
 #include "base/text.h"
 #include "orchestrator/guest/key_file.h"
 
-#define KEY_FILE_MAX (64u << 10)
-
 /* OpenSSH 8.8 (macOS 13) stopped taking the SHA-1 signatures that are all libssh2 before 1.11 makes with RSA.
  */
 static bool rsa_is_sha1(void)

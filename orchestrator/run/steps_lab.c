@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "orchestrator/fusion/vmx.h"
+#include "orchestrator/guest/key_file.h"
 #include "orchestrator/run/boot_args.h"
 #include "orchestrator/run/plan.h"
 #include "orchestrator/run/steps.h"
@@ -21,7 +22,7 @@ static struct pl_error *need_file(const char *path, const char *key, bool folder
 	struct stat st;
 	if (path == NULL)
 		return NULL;
-	if (stat(path, &st) < 0)
+	if (stat(path, &st) < 0 || access(path, folder ? R_OK | X_OK : R_OK) < 0)
 		return pl_error_context(
 			pl_error_at(
 				pl_error_errno(PL_ERR_USAGE, errno, "%s cannot be read", key), "%s", path),
@@ -32,9 +33,28 @@ static struct pl_error *need_file(const char *path, const char *key, bool folder
 	return NULL;
 }
 
+/* What opens the guest is tried before it is booted: a boot costs minutes. */
+static struct pl_error *check_login(const struct lab_guest *g)
+{
+	struct pl_buf text;
+	struct key_info info;
+	char *secret = NULL;
+	struct pl_error *e = need_file(g->ssh.key, "the SSH key", false);
+	if (e == NULL && g->ssh.key != NULL) {
+		pl_buf_init(&text, KEY_FILE_MAX);
+		e = pl_error_at(pl_error_as(key_file_read(g->ssh.key, NULL, &text, &info), PL_ERR_USAGE),
+			"preflight");
+		key_text_deinit(&text);
+	}
+	if (e == NULL && secret_given(&g->sudo_password))
+		e = secret_read(&g->sudo_password, "the sudo password", &secret);
+	secret_free(secret);
+	return e;
+}
+
 static struct pl_error *check_files(const struct run *r)
 {
-	struct pl_error *e = need_file(r->cfg->ssh.key, "the SSH key", false);
+	struct pl_error *e = check_login(r->cfg);
 	if (e == NULL)
 		e = need_file(r->cfg->ssh.known_hosts, "known_hosts", false);
 	if (e == NULL)

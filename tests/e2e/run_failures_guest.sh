@@ -11,6 +11,14 @@ again
 lab_set 's|key: simlab/guest_key|key: absent|'
 fails 2 misconfigured "SSH key missing" "$WORK/absent: " "SSH key" "No such file"
 again
+lab_set 's|key: simlab/guest_key|key: simlab/known_hosts|'
+fails 2 misconfigured "SSH key is none" "preflight: $LAB/known_hosts is not a private key"
+is "$(field '.boots | length')" 0 "SSH key is none: told before the guest is booted"
+again
+lab_set 's|sudo: nopasswd|sudo: {password: {env: ABSENT_PASSWORD}}|'
+fails 2 misconfigured "sudo password missing" "ABSENT_PASSWORD: the variable is not set"
+is "$(field '.boots | length')" 0 "sudo password missing: told before the guest is booted"
+again
 ssh-keygen -q -t ed25519 -N '' -C test -f "$WORK/other"
 lab_set 's|key: simlab/guest_key|key: other|'
 fails 3 lab-failed "SSH key refused" "ssh lab@$SIMLAB_GUEST_IP" "refused the key $WORK/other for user lab" \
