@@ -17,6 +17,7 @@ lacks "$(cat "$ERR.runs")" "teardown" "... and does not ask for its teardown"
 paniclab teardown "$id" >"$OUT.teardown" 2>"$ERR.teardown"
 is $? 3 "teardown leaves it alone"
 has "$(cat "$ERR.teardown")" "$id: the run is under way (process $PID)" "... and says which process it is"
+is "$(paniclab teardown --all 2>&1)" "nothing is to be restored; 1 run is under way, left alone" "teardown --all says that it leaves it alone"
 paniclab teardown --all >"$OUT.teardown" 2>&1
 is $? 0 "teardown --all passes it by"
 "$PANICLAB" run --state "$WORK/elsewhere" "$WORK/lab.yaml" "$WORK/scenario.yaml" >"$OUT.second" 2>"$ERR.second" </dev/null
