@@ -56,6 +56,8 @@ fails() {
 both_isolations() {
 	kernel_lab "$1" "$2"
 	KERNEL=$3
+	# No boot with kcsuffix= before that kernel is there, and none after it is gone
+	fault kcsuffix-strict
 	for isolation in snapshot none; do
 		scenario_set "s|isolation: .*|isolation: $isolation|"
 		ends_well "$1, isolation $isolation"

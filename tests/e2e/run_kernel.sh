@@ -8,6 +8,8 @@ set -u
 
 kernel_lab 10.12 development
 KERNEL=System/Library/Kernels/kernel.development
+# No boot with kcsuffix= before that kernel is there, and none after it is gone
+fault kcsuffix-strict
 for isolation in snapshot none; do
 	scenario_set "s|isolation: .*|isolation: $isolation|"
 	ends_well "10.12, isolation $isolation"
