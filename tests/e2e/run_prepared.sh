@@ -62,8 +62,16 @@ remember
 from_prepared "a run with a VM that is on"
 guest_up
 is "$(g 'sysctl -n kern.bootsessionuuid')" "$session" "... which goes on where it was"
+prepare_lab --again
+is "$STATUS" 0 "prepare --again with a VM that is on"
+[ "$STATUS" -eq 0 ] || show "$ERR"
+guest_up
+is "$(g 'sysctl -n kern.bootsessionuuid')" "$session" "... which goes on where it was, too"
+same "... and the lab is what it was"
 vmrun stop "$SIMLAB_VMX" hard
 unlocked
+name=$(prepared)
+digest=$(basename "$STATE"/prepared/*.json .json)
 
 # --again: the same inputs, another memory
 at=$(jq .at "$STATE/prepared/$digest.json")
