@@ -195,7 +195,7 @@ static bool no_match_name(const struct check *c)
 }
 
 /* Drivers are called AppleVmxnet3Ethernet and the like; of others nothing bad is known. */
-static bool cannot_dump(const char *nic)
+bool boot_args_nic_cannot_dump(const char *nic)
 {
 	return strstr(nic, "mxnet") != NULL || strcmp(nic, "vlance") == 0;
 }
@@ -203,7 +203,7 @@ static bool cannot_dump(const char *nic)
 static bool nic_cannot_dump(const struct check *c)
 {
 	for (size_t i = 0; i < c->guest->nics_count; i++)
-		if (c->guest->nics[i] == NULL || !cannot_dump(c->guest->nics[i]))
+		if (c->guest->nics[i] == NULL || !boot_args_nic_cannot_dump(c->guest->nics[i]))
 			return false;
 	return over_network(c) && c->guest->nics_count > 0;
 }

@@ -67,4 +67,7 @@ const struct boot_args_finding *boot_args_stops(const struct boot_args_findings 
 /** [{"code","weight","subject","text","advice"}]; NULL without memory. */
 json_t *boot_args_findings_json(const struct boot_args_findings *f);
 
+/** True for a NIC (VMware's name of it, or its driver's) over which no kernel is known to dump. */
+bool boot_args_nic_cannot_dump(const char *nic);
+
 #endif

@@ -67,6 +67,7 @@ static struct pl_error *find_adapter(struct run *r, const struct pl_wait *w, cha
 	if (use == count)
 		use = 0;
 	snprintf(r->arm.interface, sizeof r->arm.interface, "en%u", (unsigned)use);
+	snprintf(r->arm.device, sizeof r->arm.device, "%s", nics[use].device);
 	snprintf(vmnet, 16, "%s", nics[use].vmnet);
 	return NULL;
 }

@@ -29,6 +29,7 @@ struct arming {
 	struct macos_version macos; /* all zero: not known */
 	struct macos_version xnu;   /* likewise */
 	char interface[16];         /* the guest's, for kdp_match_name */
+	char device[16];            /* its adapter in the .vmx, "e1000e"; "" not known */
 	char host[16];              /* this host's address on the guest's network; "" not known */
 	char server[16];            /* where the guest is to dump to; "" nowhere */
 	uint16_t port;

@@ -179,6 +179,16 @@ static struct pl_error *check_own_boot_args(const struct run *r)
 	return e;
 }
 
+/* Before a boot is spent on it; the guest's own driver is judged once it is up. */
+static void warn_of_nic(const struct run *r)
+{
+	if (r->scenario->expect.core != CORE_NONE && boot_args_nic_cannot_dump(r->arm.device))
+		pl_log(r->log, PL_LOG_WARN,
+			"%s: no kernel is known to dump over its network adapter, %s; set "
+			"ethernet0.virtualDev = \"e1000e\" in the .vmx",
+			r->cfg->name, r->arm.device);
+}
+
 struct pl_error *step_preflight(struct run *r, char *out)
 {
 	struct pl_error *e = check_files(r);
@@ -203,6 +213,8 @@ struct pl_error *step_preflight(struct run *r, char *out)
 	SAY("%s is %s", r->vm.name, vm_power_name(r->power_before));
 	note_simulated(r);
 	e = arming_prepare(r, &w);
+	if (e == NULL)
+		warn_of_nic(r);
 	if (e == NULL)
 		e = prepared_start_find(r);
 	if (e != NULL)

@@ -125,6 +125,8 @@ serial0.fileType = "file"
 serial0.fileName = "serial.log"
 EOF
 remember
+run_lab --dry-run
+has "$(cat "$ERR")" "no kernel is known to dump over its network adapter, vmxnet3" "vmxnet3: --dry-run warns of it"
 run_lab
 is $STATUS 5 "vmxnet3: a panic, and no core"
 same "the lab is what it was"
