@@ -23,7 +23,8 @@
 
 void arming_init(struct arming *a)
 {
-	*a = (struct arming){.socket = -1};
+	/* Until it is tried: the plan is counted before. */
+	*a = (struct arming){.socket = -1, .offline = true};
 }
 
 void arming_deinit(struct arming *a)
@@ -137,6 +138,7 @@ struct pl_error *arming_prepare(struct run *r, const struct pl_wait *w)
 {
 	struct arming *a = &r->arm;
 	find_version(r);
+	a->offline = false;
 	if (!plan_sets_boot_args(r) && r->scenario->sip == SIP_AS_IS)
 		return NULL;
 	struct pl_error *e = NULL;

@@ -24,7 +24,7 @@
 struct run;
 
 struct arming {
-	bool offline;               /* the .nvram is edited */
+	bool offline;               /* the .nvram is edited; taken for granted until it is tried */
 	char why_not[300];          /* why it is not, for people */
 	struct macos_version macos; /* all zero: not known */
 	struct macos_version xnu;   /* likewise */
