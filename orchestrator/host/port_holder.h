@@ -14,13 +14,17 @@
 bool port_taken(const char *address, uint16_t port);
 
 /**
- * Who has it, in words, into out: Apple's kdumpd if launchctl (as for kdumpd_open()) lists it;
- * else "PROGRAM (process N)" by lsof, which without root sees our own only; else "another
- * program". Never fails.
+ * Who has it at that address, in words, into out: Apple's kdumpd if launchctl (as for kdumpd_open()) lists
+ * it; else "PROGRAM (process N)" by lsof, which without root sees our own only; else "another program". Never
+ * fails.
  */
-void port_holder(uint16_t port, const char *launchctl, const struct pl_wait *w, char *out, size_t size);
+void port_holder(const char *address, uint16_t port, const char *launchctl, const struct pl_wait *w,
+	char *out, size_t size);
 
-/** `lsof -F pc`: lines "pN" and "cNAME". The first; false if there is none. name is printable. */
-bool port_read_lsof(const char *text, size_t size, uint64_t *pid, char name[64]);
+/**
+ * `lsof -F pcn`: lines "pN", "cNAME", "nADDRESS:PORT". The first that has it at that address or
+ * at all of them ("*"); false if there is none. name is printable.
+ */
+bool port_read_lsof(const char *text, size_t size, const char *address, uint64_t *pid, char name[64]);
 
 #endif

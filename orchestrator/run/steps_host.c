@@ -53,7 +53,7 @@ static struct pl_error *choose_port(
 	*port = r->lab->server.port;
 	if (!port_taken(bind, *port))
 		return NULL;
-	port_holder(*port, r->lab->host.launchctl, &w, holder, 128);
+	port_holder(bind, *port, r->lab->host.launchctl, &w, holder, 128);
 	if (r->lab->server.port_auto) {
 		*port = 0;
 		return NULL;

@@ -68,7 +68,7 @@ static struct pl_error *hold_port(struct run *r)
 	if (!port_taken(address, port))
 		return pl_error_context(e, "its dump server's address");
 	pl_error_free(e);
-	port_holder(port, r->lab->host.launchctl, &w, holder, sizeof holder);
+	port_holder(address, port, r->lab->host.launchctl, &w, holder, sizeof holder);
 	return pl_error_new(
 		PL_ERR_LAB, "its dump server's port %u is taken: %s has it", (unsigned)port, holder);
 }

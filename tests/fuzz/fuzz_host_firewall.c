@@ -57,7 +57,7 @@ static void others(const char *text, size_t size)
 	char name[64] = "";
 
 	require(!kdumpd_read_list(text, size) || holds(text, size, "com.apple.kdumpd"));
-	if (port_read_lsof(text, size, &pid, name))
+	if (port_read_lsof(text, size, "10.0.0.1", &pid, name))
 		require(*name && pid <= INT32_MAX && memchr(name, '\0', sizeof(name)));
 }
 

@@ -145,18 +145,22 @@ static void launchctl_lists_kdumpd_or_not(void **state)
 		assert_int_equal(kdumpd_read_list(cases[i].text, strlen(cases[i].text)), cases[i].there);
 }
 
-static void lsof_names_the_first(void **state)
+static void lsof_names_who_has_the_address(void **state)
 {
-	static const char text[] = "p4242\ncnetdumpd\nf5\np4243\ncother\n";
+	static const char text[] = "p4241\ncelsewhere\nf4\nn127.0.0.10:1069\np4242\ncnetdumpd\nf5\n"
+				   "n127.0.0.1:1069\np4243\ncother\nf3\nn*:1069\n";
 	uint64_t pid;
 	char name[64];
 
 	(void)state;
-	assert_true(port_read_lsof(text, strlen(text), &pid, name));
+	assert_true(port_read_lsof(text, strlen(text), "127.0.0.1", &pid, name));
 	assert_int_equal(pid, 4242);
 	assert_string_equal(name, "netdumpd");
-	assert_false(port_read_lsof("cnobody\np1\n", 11, &pid, name));
-	assert_false(port_read_lsof("", 0, &pid, name));
+	assert_true(port_read_lsof(text, strlen(text), "192.168.1.1", &pid, name));
+	assert_int_equal(pid, 4243);
+	assert_string_equal(name, "other");
+	assert_false(port_read_lsof("cnobody\np1\nn*:1069\n", 20, "127.0.0.1", &pid, name));
+	assert_false(port_read_lsof("", 0, "127.0.0.1", &pid, name));
 }
 
 int main(void)
@@ -168,7 +172,7 @@ int main(void)
 		cmocka_unit_test(firewalld_accepts_by_target_or_rule),
 		cmocka_unit_test(iptables_drops_by_policy_or_rule),
 		cmocka_unit_test(launchctl_lists_kdumpd_or_not),
-		cmocka_unit_test(lsof_names_the_first),
+		cmocka_unit_test(lsof_names_who_has_the_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,7 +171,7 @@ static void port_and_its_holder(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
 	assert_true(port_taken("127.0.0.1", ntohs(at.sin_port)));
-	port_holder(ntohs(at.sin_port), "auto", &w, who, sizeof(who));
+	port_holder("127.0.0.1", ntohs(at.sin_port), "auto", &w, who, sizeof(who));
 	snprintf(process, sizeof(process), "(process %d)", (int)getpid());
 	if (strcmp(who, "another program") != 0)
 		assert_non_null(strstr(who, process));
