@@ -183,21 +183,28 @@ $(foreach l,$(LAYERS) simlab,$(eval $(call unit_layer,$(l))))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_REPLAY := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/replay_%,$(FUZZ_SRC))
 FUZZ_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/fuzz_%,$(FUZZ_SRC))
+# With libFuzzer each file is compiled once for all targets.
+FUZZ_CC ?= clang
+FUZZ_FLAGS := -std=c11 -O1 -g -pthread -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+fuzz_obj = $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(1))
+$(BUILD)/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(FUZZ_CC) $(ALL_CPPFLAGS) $(call pkg_cflags,$(PROGRAM_PKGS)) $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
 fuzz_layer = $(firstword $(subst _, ,$(1)))
 define fuzz_target
 $$(BUILD)/fuzz/replay_$(1): $$(BUILD)/obj/tests/fuzz/fuzz_$(1).o $$(BUILD)/obj/tests/fuzz/replay.o $$(lib_$(2)) $$(foreach u,$$(uses_$(2)),$$(lib_$$(u)))
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call pkg_libs,$$(PROGRAM_PKGS))
-$$(BUILD)/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $$(src_$(2)) $$(foreach u,$$(uses_$(2)),$$(src_$$(u))) $$(gen_$(2)) $$(foreach u,$$(uses_$(2)),$$(gen_$$(u)))
-	@mkdir -p $$(@D)
+$$(BUILD)/fuzz/fuzz_$(1): $$(call fuzz_obj,tests/fuzz/fuzz_$(1).c $$(src_$(2)) $$(foreach u,$$(uses_$(2)),$$(src_$$(u))) $$(gen_$(2)) $$(foreach u,$$(uses_$(2)),$$(gen_$$(u))))
 	$$(call say,FUZZ,$$@)
-	$$(Q)clang $$(ALL_CPPFLAGS) $$(call pkg_cflags,$$(PROGRAM_PKGS)) -std=c11 -O1 -g -pthread -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $$@ $$^ $$(call pkg_libs,$$(PROGRAM_PKGS))
+	$$(Q)$$(FUZZ_CC) $$(FUZZ_FLAGS) -fsanitize=fuzzer -o $$@ $$^ $$(call pkg_libs,$$(PROGRAM_PKGS))
 endef
 $(foreach f,$(patsubst tests/fuzz/fuzz_%.c,%,$(FUZZ_SRC)),$(eval $(call fuzz_target,$(f),$(call fuzz_layer,$(f)))))
 
 tests: $(UNIT_BIN) $(FUZZ_REPLAY)
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/fuzz/obj -name '*.d' 2>/dev/null)
 
 # One process a test; the last line is "N passed, N failed".
 # TEST=PATTERN runs those whose path matches.
