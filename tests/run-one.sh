@@ -4,7 +4,7 @@ set -u
 test=$1
 name=$(printf %s "${test#"$BUILD"/}" | tr '/' '-')
 log=$LOGS/$name.log
-limit=${TEST_LIMIT:-300}
+limit=${TEST_LIMIT:-600}
 
 case $test in
 *.sh) set -- sh "$test" ;;
