@@ -151,6 +151,14 @@ json_t *restore_pending(const struct journal_state *s)
 	return left;
 }
 
+/* "Interrupted, and restored" is another exit code than this is. Takes the error. */
+static struct pl_error *cut_short(struct pl_error *e)
+{
+	pl_error_free(e);
+	return pl_error_hint(pl_error_new(PL_ERR_RESTORE, "interrupted before everything was put back"),
+		"run `paniclab teardown` again");
+}
+
 struct pl_error *restore_run(const struct restore_args *a, json_t **left)
 {
 	char *path = NULL;
@@ -169,5 +177,6 @@ struct pl_error *restore_run(const struct restore_args *a, json_t **left)
 	journal_close(j);
 	journal_state_deinit(&s);
 	free(path);
-	return pl_error_as(e, PL_ERR_RESTORE);
+	return e != NULL && pl_error_kind(e) == PL_ERR_INTERRUPTED ? cut_short(e)
+								   : pl_error_as(e, PL_ERR_RESTORE);
 }

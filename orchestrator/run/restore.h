@@ -27,6 +27,8 @@ struct restore_args {
 	const char *state;  /* the state folder, for locks */
 	const char *locked; /* the .vmx that the caller holds the lock of; may be NULL */
 	const struct pl_log *log;
+	const struct pl_cancel
+		*cancel; /* ends what is waited for; NULL: nothing does, as at the end of a run */
 	/** Told of each undo: status is "undone" or "failed". May be NULL. */
 	void (*on_undo)(void *arg, const char *change, const char *status, const char *detail, int64_t ns);
 	void *arg;
@@ -35,7 +37,8 @@ struct restore_args {
 /**
  * Undoes all that is left. *left: array of {"what","by_hand"}, empty when all
  * is restored. PL_ERR_RESTORE when something is left; it goes on with the
- * others first. Nothing interrupts it, but each undo has a deadline.
+ * others first. Each undo has a deadline; `cancel` ends what is waited for, and what is
+ * not undone by then is left for the next time.
  */
 struct pl_error *restore_run(const struct restore_args *a, json_t **left) PL_MUST_USE;
 

@@ -151,9 +151,10 @@ static struct pl_error *correct_report(const char *dir)
 }
 
 static struct pl_error *restore_scene(
-	struct scene *s, const char *dir, const struct teardown *t, json_t **left)
+	struct scene *s, const char *dir, const struct teardown *t, const struct pl_wait *w, json_t **left)
 {
 	struct restore_args a = {
+		.cancel = w->cancel,
 		.dir = dir,
 		.lab = s->lab,
 		.cfg = s->cfg,
@@ -180,7 +181,7 @@ static struct pl_error *restore_journal(const char *dir, const struct journal_st
 		e = scene_open(&s, dir, j, t->log, w);
 	if (e == NULL) {
 		json_decref(*left);
-		e = restore_scene(&s, dir, t, left);
+		e = restore_scene(&s, dir, t, w, left);
 	}
 	if (e == NULL)
 		e = correct_report(dir);

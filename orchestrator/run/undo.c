@@ -55,7 +55,7 @@ static struct pl_error *undo_snapshot(struct undo *u, char *out)
 {
 	const char *name = before_str(u, "snapshot");
 	struct vm_backend *b = u->args->backend;
-	struct pl_wait w = pl_wait_for(VM_TIME, NULL);
+	struct pl_wait w = pl_wait_for(VM_TIME, u->args->cancel);
 	bool reverted = journal_has_note(u->change, "reverted");
 	bool listed = false;
 	struct pl_error *e = vm_has_snapshot(b, u->args->vm, name, &w, &listed);
@@ -109,8 +109,8 @@ static void by_hand_snapshot(const struct undo *u, char *out)
 static struct pl_error *shut_down(const struct undo *u, const char **how)
 {
 	struct vm_backend *b = u->args->backend;
-	struct pl_wait soft = pl_wait_for(90 * PL_SECOND, NULL);
-	struct pl_wait w = pl_wait_for(VM_TIME, NULL);
+	struct pl_wait soft = pl_wait_for(90 * PL_SECOND, u->args->cancel);
+	struct pl_wait w = pl_wait_for(VM_TIME, u->args->cancel);
 	struct pl_error *e = b->ops->stop(b->host, u->args->vm, false, &soft);
 	*how = "shut down";
 	if (e == NULL)
@@ -128,7 +128,7 @@ struct pl_error *undo_shut_down(const struct undo *u)
 
 static struct pl_error *undo_power(struct undo *u, char *out)
 {
-	struct pl_wait w = pl_wait_for(VM_TIME, NULL);
+	struct pl_wait w = pl_wait_for(VM_TIME, u->args->cancel);
 	const char *how = "running again";
 	struct pl_error *e = was_on(u) ? set_power(u, true, &w) : shut_down(u, &how);
 	SAY("%s", how);
@@ -144,7 +144,7 @@ static void by_hand_power(const struct undo *u, char *out)
 struct pl_error *undo_open_nvram(const struct undo *u, struct vm_nvram *ret)
 {
 	struct vm_backend *b = u->args->backend;
-	struct pl_wait w = pl_wait_for(LOCK_TIME, NULL);
+	struct pl_wait w = pl_wait_for(LOCK_TIME, u->args->cancel);
 	*ret = (struct vm_nvram){0};
 	struct pl_error *e = b->ops->settle(b->host, u->args->vm, &w);
 	if (e == NULL)
@@ -171,7 +171,7 @@ static struct pl_error *put_back_nvram(const struct undo *u)
 static struct pl_error *undo_nvram(struct undo *u, char *out)
 {
 	struct vm_backend *b = u->args->backend;
-	struct pl_wait w = pl_wait_for(VM_TIME, NULL);
+	struct pl_wait w = pl_wait_for(VM_TIME, u->args->cancel);
 	enum vm_power power = VM_POWER_CHANGING;
 	const char *how = "";
 	struct pl_error *e = b->ops->power(b->host, u->args->vm, &w, &power);

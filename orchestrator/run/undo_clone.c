@@ -118,7 +118,7 @@ static struct pl_error *end_clone(const struct undo *u, const struct pl_wait *w)
 static struct pl_error *lock_source(const struct undo *u, struct store_lock *ret)
 {
 	const char *source = before_str(u, "source");
-	struct pl_wait w = pl_wait_for(LOCK_TIME, NULL);
+	struct pl_wait w = pl_wait_for(LOCK_TIME, u->args->cancel);
 	*ret = STORE_UNLOCKED;
 	if (u->args->locked != NULL && strcmp(u->args->locked, source) == 0)
 		return NULL;
@@ -146,7 +146,7 @@ static struct pl_error *end_snapshot(const struct undo *u, const struct vm *sour
 
 struct pl_error *undo_clone(struct undo *u, char *out)
 {
-	struct pl_wait w = pl_wait_for(VM_TIME, NULL);
+	struct pl_wait w = pl_wait_for(VM_TIME, u->args->cancel);
 	struct store_lock lock = STORE_UNLOCKED;
 	struct vm source = {0};
 	struct pl_error *e = end_clone(u, &w);

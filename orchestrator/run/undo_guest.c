@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "orchestrator/guest/guest.h"
 #include "orchestrator/run/payload.h"
 #include "orchestrator/run/reach.h"
@@ -31,7 +32,7 @@ static struct reach reach_of(const struct undo *u)
 
 struct pl_error *undo_guest_reach(const struct undo *u, struct guest **ret)
 {
-	struct pl_wait w = pl_wait_for(u->args->cfg->boot_timeout, NULL);
+	struct pl_wait w = pl_wait_for(u->args->cfg->boot_timeout, u->args->cancel);
 	struct reach reach = reach_of(u);
 	struct found_address found;
 	return reach_guest(&reach, &w, &found, ret);
@@ -40,16 +41,19 @@ struct pl_error *undo_guest_reach(const struct undo *u, struct guest **ret)
 struct pl_error *undo_guest_open(const struct undo *u, struct guest **ret)
 {
 	struct vm_backend *b = u->args->backend;
-	struct pl_wait w = pl_wait_for(u->args->cfg->boot_timeout, NULL);
+	struct pl_wait w = pl_wait_for(u->args->cfg->boot_timeout, u->args->cancel);
 	struct reach reach = reach_of(u);
 	struct found_address found;
+	char most[32];
+	pl_log(u->args->log, PL_LOG_INFO, "%s: waiting for %s to answer, %s at the most", u->change->change,
+		u->args->cfg->name, pl_format_time(u->args->cfg->boot_timeout, most, sizeof most));
 	struct pl_error *e = b->ops->start(b->host, u->args->vm, &w);
 	if (e == NULL)
 		e = reach_guest(&reach, &w, &found, ret);
-	if (e == NULL)
-		return NULL;
+	if (e == NULL || pl_error_kind(e) == PL_ERR_INTERRUPTED)
+		return e;
 	pl_error_free(e);
-	struct pl_wait again = pl_wait_for(2 * u->args->cfg->boot_timeout, NULL);
+	struct pl_wait again = pl_wait_for(2 * u->args->cfg->boot_timeout, u->args->cancel);
 	e = b->ops->stop(b->host, u->args->vm, true, &again);
 	if (e == NULL)
 		e = b->ops->start(b->host, u->args->vm, &again);
@@ -72,7 +76,7 @@ static struct pl_error *reboot(const struct undo *u, struct guest *g)
 	struct found_address found;
 	struct guest_output o = {0};
 	struct guest_facts facts = {0}, now = {0};
-	struct pl_wait w = pl_wait_for(u->args->cfg->boot_timeout, NULL);
+	struct pl_wait w = pl_wait_for(u->args->cfg->boot_timeout, u->args->cancel);
 	struct pl_error *e = guest_facts_read(g, &w, &facts);
 	if (e == NULL)
 		e = guest_script(g, "reboot.sh", NULL, true, &w, &o);
@@ -96,7 +100,7 @@ struct pl_error *undo_boot_args(struct undo *u, char *out)
 	const char *argv[] = {
 		pl_json_bool_or(before, "set", false) ? "1" : "0", pl_json_str_or(before, "value", ""), NULL};
 	struct pl_error *e = undo_guest_open(u, &g);
-	struct pl_wait w = pl_wait_for(60 * PL_SECOND, NULL);
+	struct pl_wait w = pl_wait_for(60 * PL_SECOND, u->args->cancel);
 	if (e == NULL)
 		e = guest_script_ok(g, "boot-args-restore.sh", argv, true, &w, &o);
 	guest_output_deinit(&o);
@@ -110,7 +114,7 @@ struct pl_error *undo_payload(struct undo *u, char *out)
 {
 	struct guest *g = NULL;
 	struct pl_error *e = undo_guest_open(u, &g);
-	struct pl_wait w = pl_wait_for(120 * PL_SECOND, NULL);
+	struct pl_wait w = pl_wait_for(120 * PL_SECOND, u->args->cancel);
 	if (e == NULL)
 		e = payload_remove(u->change->before, g, &w);
 	SAY("removed");
@@ -123,7 +127,7 @@ struct pl_error *undo_guest_folder(struct undo *u, char *out)
 	struct guest_output o = {0};
 	const char *argv[] = {tag_of(u), NULL};
 	struct pl_error *e = undo_guest_open(u, &g);
-	struct pl_wait w = pl_wait_for(60 * PL_SECOND, NULL);
+	struct pl_wait w = pl_wait_for(60 * PL_SECOND, u->args->cancel);
 	if (e == NULL)
 		e = guest_script_ok(g, "cleanup.sh", argv, true, &w, &o);
 	guest_output_deinit(&o);
@@ -137,7 +141,7 @@ struct pl_error *undo_sip_by_hand(struct undo *u, char *out)
 	struct guest *g = NULL;
 	struct guest_facts f = {0};
 	const json_t *before = u->change->before;
-	struct pl_wait w = pl_wait_for(60 * PL_SECOND, NULL);
+	struct pl_wait w = pl_wait_for(60 * PL_SECOND, u->args->cancel);
 	struct pl_error *e = undo_guest_open(u, &g);
 	if (e == NULL)
 		e = guest_facts_read(g, &w, &f);

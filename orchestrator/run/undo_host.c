@@ -12,7 +12,7 @@ static const int64_t HOST_TIME = 120 * PL_SECOND;
 
 struct pl_error *undo_firewall(struct undo *u, char *out)
 {
-	struct pl_wait w = pl_wait_for(HOST_TIME, NULL);
+	struct pl_wait w = pl_wait_for(HOST_TIME, u->args->cancel);
 	struct firewall f = {0};
 	struct firewall_was was;
 	struct pl_error *e = firewall_was_from_json(u->change->before, "journal.ndjson", &was);
@@ -40,7 +40,7 @@ void undo_firewall_by_hand(const struct undo *u, char *out)
 
 struct pl_error *undo_kdumpd(struct undo *u, char *out)
 {
-	struct pl_wait w = pl_wait_for(HOST_TIME, NULL);
+	struct pl_wait w = pl_wait_for(HOST_TIME, u->args->cancel);
 	struct kdumpd k = {0};
 	struct pl_error *e = kdumpd_open(u->args->lab->host.launchctl, u->args->log, &k);
 	if (e == NULL)

@@ -68,7 +68,7 @@ static struct pl_error *drop_suffix(const struct undo *u)
 static bool is_on(const struct undo *u)
 {
 	struct vm_backend *b = u->args->backend;
-	struct pl_wait w = pl_wait_for(VM_TIME, NULL);
+	struct pl_wait w = pl_wait_for(VM_TIME, u->args->cancel);
 	enum vm_power power = VM_POWER_CHANGING;
 	struct pl_error *e = b->ops->power(b->host, u->args->vm, &w, &power);
 	bool on = e == NULL && power == VM_POWER_ON;
@@ -80,7 +80,7 @@ static bool is_on(const struct undo *u)
 static struct pl_error *open_guest(const struct undo *u, struct guest **ret)
 {
 	struct vm_backend *b = u->args->backend;
-	struct pl_wait w = pl_wait_for(VM_TIME, NULL);
+	struct pl_wait w = pl_wait_for(VM_TIME, u->args->cancel);
 	if (is_on(u) && !journal_has_note(u->change, "does not boot")) {
 		struct pl_error *e = undo_guest_reach(u, ret);
 		if (e == NULL)
@@ -95,9 +95,9 @@ static struct pl_error *open_guest(const struct undo *u, struct guest **ret)
 
 /* ---- undoing it there ---- */
 
-static struct pl_error *kit(struct guest *g, const char *action, const char *place)
+static struct pl_error *kit(const struct undo *u, struct guest *g, const char *action, const char *place)
 {
-	struct pl_wait w = pl_wait_for(SCRIPT_TIME, NULL);
+	struct pl_wait w = pl_wait_for(SCRIPT_TIME, u->args->cancel);
 	struct guest_output o = {0};
 	const char *argv[] = {action, place, NULL};
 	struct pl_error *e = guest_script_ok(g, "kernel-kit.sh", argv, true, &w, &o);
@@ -124,7 +124,7 @@ static struct pl_error *check(const struct undo *u, const struct guest_output *o
 static struct pl_error *script(
 	const struct undo *u, struct guest *g, const char *action, struct guest_output *ret)
 {
-	struct pl_wait w = pl_wait_for(SCRIPT_TIME, NULL);
+	struct pl_wait w = pl_wait_for(SCRIPT_TIME, u->args->cancel);
 	const char *name = kernel_script(generation(u));
 	const char *argv[] = {
 		action, before_str(u, "generation"), before_str(u, "variant"), before_str(u, "place"), NULL};
@@ -153,7 +153,7 @@ static struct pl_error *undo_in(const struct undo *u, struct guest **g)
 {
 	const char *place = before_str(u, "place");
 	struct guest_output o = {0};
-	struct pl_error *e = kit(*g, "wait", place);
+	struct pl_error *e = kit(u, *g, "wait", place);
 	if (e == NULL)
 		e = script(u, *g, "undo", &o);
 	if (e == NULL && generation(u) >= KDK_KMUTIL_INSTALL && !is_as_before(u, &o))
@@ -161,7 +161,7 @@ static struct pl_error *undo_in(const struct undo *u, struct guest **g)
 	if (e == NULL)
 		e = check(u, &o);
 	guest_output_deinit(&o);
-	return e != NULL ? e : kit(*g, "undo", place);
+	return e != NULL ? e : kit(u, *g, "undo", place);
 }
 
 struct pl_error *undo_kernel(struct undo *u, char *out)

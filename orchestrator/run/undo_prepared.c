@@ -31,7 +31,7 @@ static struct pl_error *remove_record(const struct undo *u)
 struct pl_error *undo_prepared(struct undo *u, char *out)
 {
 	struct vm_backend *b = u->args->backend;
-	struct pl_wait w = pl_wait_for(VM_TIME, NULL);
+	struct pl_wait w = pl_wait_for(VM_TIME, u->args->cancel);
 	bool listed = false;
 	if (u->change->done) {
 		SAY("kept: %s", name_of(u));

@@ -15,6 +15,14 @@ paniclab teardown >"$OUT" 2>"$ERR"
 is $? 4 "a teardown that gets no answer from the guest: exit 4"
 has "$(cat "$ERR")" "in the guest: remove" "... says what is left"
 has "$("$SIMLAB" state --dir "$LAB")" "power poweredOff" "... and the VM is off"
+sed -i 's|boot_timeout: .*|boot_timeout: 60s|' "$lab"
+begin teardown
+read_to "waiting for"
+ok $? "... a teardown says what it waits for"
+kill -s INT "$PID"
+end
+is "$STATUS" 4 "... and Ctrl-C ends it"
+has "$(cat "$ERR")" "interrupted" "... at once, with what is left for the next"
 fault clear
 sed -i 's|boot_timeout: .*|boot_timeout: 8s|' "$lab"
 paniclab teardown >"$OUT" 2>"$ERR"
