@@ -96,5 +96,6 @@ is "$(rest PUT "$VM/params" '{"name":"memsize","value":"8192"}' | head -n 1 | jq
 is "$(rest GET "$VM/params/memsize" | head -n 1 | jq -r .value)" 8192 "... and reads back"
 grep -qx 'memsize = "8192"' "$SIMLAB_VMX"
 ok $? "... from the .vmx"
+unlocked
 is "$(rest DELETE "$VM" | tail -n 1)" 403 "what the lab does not do it refuses"
 done_testing
