@@ -173,17 +173,6 @@ struct pl_error *core_file_open_fd(int fd, struct core_file *ret)
 	return e;
 }
 
-struct pl_error *core_file_open(const char *path, struct core_file *ret)
-{
-	memset(ret, 0, sizeof *ret);
-	ret->fd = -1;
-	/* O_NONBLOCK: a FIFO must not hang us; no effect on files */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return pl_error_at(pl_error_errno(PL_ERR_LAB, errno, "cannot open"), "%s", path);
-	return pl_error_at(core_file_open_fd(fd, ret), "%s", path);
-}
-
 void core_file_close(struct core_file *c)
 {
 	if (c->fd >= 0)

@@ -46,11 +46,9 @@ struct core_file {
 
 /**
  * Opens a core; PL_ERR_DATA when the file is none (another Mach-O included),
- * PL_ERR_LAB when it cannot be read. On an error *ret needs no close.
+ * PL_ERR_LAB when it cannot be read. The descriptor belongs to *ret from now on,
+ * even on an error, after which *ret needs no close.
  */
-struct pl_error *core_file_open(const char *path, struct core_file *ret) PL_MUST_USE;
-
-/** The same on a descriptor, which belongs to *ret from now on, even on an error. */
 struct pl_error *core_file_open_fd(int fd, struct core_file *ret) PL_MUST_USE;
 
 void core_file_close(struct core_file *c);
